@@ -1,0 +1,77 @@
+// Package accounts owns what Stepgate knows of people for longer than a
+// session: who has bound which factor, which browsers passed before, and all
+// that must stay spent or counted even when every session is forgotten.
+package accounts
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/stepgate/stepgate/identity"
+)
+
+// Account is one subject as the store knows it. A subject that the store has
+// never seen is an Account with State NeverBound and zero times.
+type Account struct {
+	Subject identity.Subject
+	State   identity.Enrollment
+	// ValidFrom ends every session that began earlier. Zero: none ended.
+	ValidFrom   time.Time
+	Credentials []Credential
+}
+
+// Credential is one bound factor. Secret is sealed; its associated data is
+// SecretBinding, so that a row copied to another person opens nothing.
+type Credential struct {
+	ID       string
+	Subject  identity.Subject
+	Factor   identity.Factor
+	Name     string // what the person calls it
+	Secret   []byte
+	LastStep int64 // TOTP: the last spent time step (RFC 6238, section 5.2)
+	BoundAt  time.Time
+	UsedAt   time.Time // zero: never after binding
+}
+
+// SecretBinding is the associated data of a sealed secret.
+func (c Credential) SecretBinding() []string {
+	return []string{"credentials", "secret", c.ID, c.Subject.String()}
+}
+
+// Errors of the store that are answers, not faults.
+var (
+	// ErrSpent: the step or id was used before, perhaps a moment ago.
+	ErrSpent = errors.New("accounts: already spent")
+	// ErrAlreadyBound: the subject has, or once had, a factor.
+	ErrAlreadyBound = errors.New("accounts: a factor is already bound")
+)
+
+// Store is the durable store of people. Every method is one atomic step; an
+// error that is none of the above means "unknown", never "no".
+type Store interface {
+	// Account returns the subject with its credentials, oldest first.
+	Account(ctx context.Context, s identity.Subject) (Account, error)
+	// BindFirst stores the first credential of a subject that is NeverBound,
+	// and makes it Bound; otherwise ErrAlreadyBound. Of two parallel calls
+	// for one subject exactly one succeeds.
+	BindFirst(ctx context.Context, c Credential) error
+	// AdvanceStep spends every TOTP step of the credential up to and
+	// including step. ErrSpent if the last spent one is not lower. passed
+	// also records the use for the person to see.
+	AdvanceStep(ctx context.Context, credentialID string, step int64, passed bool, now time.Time) error
+	// SpendID marks an id (of a challenge, stash, code) as used until expires,
+	// after which whatever it names is void anyhow. ErrSpent the second time.
+	SpendID(ctx context.Context, id string, expires time.Time) error
+	// KnowBrowser records that the subject passed in this browser. The digest
+	// is a keyed one; now is the time last seen.
+	KnowBrowser(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error
+	// KnowsBrowser tells whether the subject passed in this browser before.
+	KnowsBrowser(ctx context.Context, s identity.Subject, digest []byte) (bool, error)
+	// Meta returns a value of the store's own, nil when unset: the check value
+	// of the key set, for one.
+	Meta(ctx context.Context, name string) ([]byte, error)
+	// SetMetaIfAbsent stores value unless the name is set, and returns what
+	// holds afterwards.
+	SetMetaIfAbsent(ctx context.Context, name string, value []byte) ([]byte, error)
+}

@@ -1,0 +1,78 @@
+// Package audit owns the trail: what was asked, refused or let through, of
+// whom, where and why. Records are written before the answer they describe is
+// sent, and never hold a code, a token or a key.
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
+)
+
+// Event is what happened.
+type Event string
+
+// The events of login protection.
+const (
+	ChallengeAsked  Event = "challenge.asked"
+	ChallengePassed Event = "challenge.passed"
+	ChallengeFailed Event = "challenge.failed"
+	ChallengeLocked Event = "challenge.locked"
+	ChallengeLeft   Event = "challenge.canceled"
+	FactorBound     Event = "factor.bound"
+	BindingFailed   Event = "factor.binding_failed"
+	LoginReleased   Event = "login.released" // at once, by a recent pass
+	LoginUnclear    Event = "login.unclear"
+	LoginRefused    Event = "login.refused"
+	PersonChanged   Event = "session.person_changed"
+	SessionEnded    Event = "session.ended"
+	BypassUsed      Event = "bypass.used"
+	RequestRefused  Event = "request.refused"
+)
+
+// Record is one entry of the trail.
+type Record struct {
+	At        time.Time
+	Event     Event
+	Site      string
+	Subject   identity.Subject // zero when nobody was named
+	Reasons   []policy.Reason
+	Reference string // what a person quotes to the administrator
+	Address   string // the client's, as Caddy determined it
+	Browser   string // User-Agent, cut to 200 bytes
+}
+
+// Trail takes records. An error means that the record is not stored, and the
+// caller must refuse what it was about to let through.
+type Trail interface {
+	Append(ctx context.Context, r Record) error
+}
+
+// Reader lists the trail, newest first.
+type Reader interface {
+	// Find returns the newest records, at most limit, of a subject or a
+	// reference; empty values match everything.
+	Find(ctx context.Context, s identity.Subject, reference string, limit int) ([]Record, error)
+}
+
+// alphabet leaves out letters and digits that are misread or misheard
+// (0 O 1 I L U, as Crockford's base 32 does).
+const alphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewReference makes a reference like "7K3F-9QXM": short enough to be read
+// out on the telephone, and no secret.
+func NewReference() string {
+	raw := make([]byte, 8)
+	_, _ = rand.Read(raw) // never fails since Go 1.24
+	out := make([]byte, 0, 9)
+	for i, b := range raw {
+		if i == 4 {
+			out = append(out, '-')
+		}
+		out = append(out, alphabet[int(b)%len(alphabet)])
+	}
+	return string(out)
+}

@@ -1,0 +1,117 @@
+// Package policy decides. It is pure: facts in, a decision and its reasons
+// out; it knows no request, no store and no clock.
+package policy
+
+import (
+	"github.com/stepgate/stepgate/identity"
+)
+
+// Reason says why, as data: Code is stable and documented, Detail names what
+// it was about (a rule's name, a cookie's name), never a secret.
+type Reason struct {
+	Code   Code   `json:"code"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Code is a reason's stable name.
+type Code string
+
+// The reasons.
+const (
+	ReasonPublic         Code = "public"
+	ReasonBypass         Code = "bypass"
+	ReasonUnsafeMethod   Code = "unsafe_method"
+	ReasonLogin          Code = "login"
+	ReasonNoSession      Code = "no_session"
+	ReasonAmbiguous      Code = "ambiguous_session"
+	ReasonChallengeDue   Code = "challenge_pending"
+	ReasonVerified       Code = "verified"
+	ReasonRequired       Code = "login_protection_required"
+	ReasonNeverBound     Code = "never_bound"
+	ReasonReset          Code = "reset"
+	ReasonUnknown        Code = "enrollment_unknown"
+	ReasonRecentPass     Code = "recent_pass"
+	ReasonPersonChanged  Code = "person_changed"
+	ReasonUnclear        Code = "login_unclear"
+	ReasonNoSubject      Code = "subject_not_named"
+	ReasonWrongCode      Code = "wrong_code"
+	ReasonSpentCode      Code = "code_already_used"
+	ReasonStaleCode      Code = "code_expired"
+	ReasonBudget         Code = "attempts_exhausted"
+	ReasonConsoleLogout  Code = "console_logout"
+	ReasonPersonCanceled Code = "canceled"
+	ReasonNewLogin       Code = "new_login"
+	ReasonMalformed      Code = "malformed_request"
+	ReasonCookieDeleted  Code = "console_cookie_deleted"
+	ReasonFactorBound    Code = "factor_bound"
+	ReasonFactorPassed   Code = "factor_passed"
+	ReasonStoreFault     Code = "store_unavailable"
+	ReasonPlainHTTP      Code = "plain_http"
+)
+
+// Protection is how far login protection goes.
+type Protection string
+
+// Required asks everybody. It is the only one so far.
+const Required Protection = "required"
+
+// Rules is what the operator decided, for one subject at one site.
+type Rules struct {
+	LoginProtection Protection
+	Factors         []identity.Factor // which count
+}
+
+// Outcome is what to do.
+type Outcome uint8
+
+// The outcomes. The zero value denies.
+const (
+	Deny      Outcome = iota
+	SignIn            // nobody is signed in: lead to the sign-in
+	Challenge         // ask for a bound factor
+	Enroll            // let a factor be bound, which is also the pass
+	Watch             // forward as a login, without credentials, and judge the answer
+	Anonymous         // forward without credentials
+	Pass              // forward with the console's session
+)
+
+// String is the word in logs, metrics and the audit trail.
+func (o Outcome) String() string {
+	return [...]string{"deny", "sign_in", "challenge", "enroll", "watch", "anonymous", "pass"}[o]
+}
+
+// Stage says which question is asked.
+type Stage uint8
+
+// The stages of a decision.
+const (
+	AtRequest Stage = iota // may this request pass?
+	AtLogin                // the first factor was just proved: what is due?
+)
+
+// Facts is all a decision rests on.
+type Facts struct {
+	Stage Stage
+	Rules Rules
+
+	// Of the request, already true under the reading that is the strictest.
+	Public     bool
+	Bypass     string // the name of the bypass that matches, if any
+	Login      bool
+	Safe       bool // GET or HEAD, or a method the rule declares
+	Navigation bool // a page load of a person, not a fetch
+
+	// Of the session.
+	Ambiguous bool // two cookies of our name
+	Level     identity.Level
+
+	// Of the person, at AtLogin.
+	Enrollment identity.Enrollment
+	RecentPass bool // the same subject passed in this browser minutes ago
+}
+
+// Decision is what to do and why.
+type Decision struct {
+	Outcome Outcome
+	Reasons []Reason
+}
