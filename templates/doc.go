@@ -1,0 +1,2 @@
+// Package templates is everything that a person sees.
+package templates

@@ -1,0 +1,128 @@
+package templates
+
+import "time"
+
+// View is the data of one page. The types of this file are all there are; each
+// has its template, pages/NAME.html.
+type View interface{ page() string }
+
+// Frame is what every page may say, whatever it is about.
+type Frame struct {
+	Site      string
+	Subject   string // the name alone, "" when nobody is named
+	Reference string // what to quote to the administrator, "" when none
+	Now       time.Time
+}
+
+// MessageKind is what was wrong with the code that was just sent.
+type MessageKind string
+
+// The kinds of message.
+const (
+	NoMessage      MessageKind = ""
+	WrongCode      MessageKind = "wrong_code"
+	SpentCode      MessageKind = "code_already_used"
+	StaleCode      MessageKind = "code_expired" // right some time ago: a slow clock, or typed too late
+	NotConsecutive MessageKind = "not_consecutive"
+	NotDigits      MessageKind = "not_digits"
+)
+
+// Message answers the last attempt.
+type Message struct {
+	Kind MessageKind
+	Ago  time.Duration // how long ago a stale code was right
+	Left int           // attempts left in this challenge, 0 to say nothing
+}
+
+// Any tells whether there is something to say.
+func (m Message) Any() bool { return m.Kind != NoMessage }
+
+// Doubtful tells whether the account, the clock or a used code may be why.
+func (m Message) Doubtful() bool { return m.Any() && m.Kind != NotDigits }
+
+// Challenge asks for one code of a bound authenticator.
+type Challenge struct {
+	ID          string
+	Credential  string // the authenticator's name, "" when it has none
+	BoundAt     time.Time
+	Message     Message
+	LockedUntil time.Time // zero: not locked
+}
+
+func (Challenge) page() string { return "challenge" }
+
+// Locked tells whether no code is taken at the moment.
+func (c Challenge) Locked() bool { return !c.LockedUntil.IsZero() }
+
+func (c Challenge) retryAt() time.Time { return c.LockedUntil }
+
+// Enroll binds an authenticator: it shows a new key and asks for two codes in
+// a row.
+type Enroll struct {
+	ID        string
+	Key       string // base32, ungrouped
+	URL       string // otpauth://
+	Issuer    string
+	Account   string
+	ExpiresAt time.Time
+	Message   Message
+	Expired   bool // the key is void; only a fresh one helps
+}
+
+func (Enroll) page() string { return "enroll" }
+
+// KeyGroups is the key in groups of four, for eyes and fingers.
+func (e Enroll) KeyGroups() []string {
+	var groups []string
+	for key := e.Key; key != ""; {
+		n := min(4, len(key))
+		groups, key = append(groups, key[:n]), key[n:]
+	}
+	return groups
+}
+
+// NoticeKind names a page that only tells something.
+type NoticeKind string
+
+// The notices. Each has its texts under notice.KIND in the catalogues.
+const (
+	NoticeSignInNeeded     NoticeKind = "sign_in_needed"
+	NoticeCanceled         NoticeKind = "canceled"
+	NoticeChallengeGone    NoticeKind = "challenge_gone"     // expired, or used elsewhere
+	NoticeTooManyAttempts  NoticeKind = "too_many_attempts"  // this challenge is used up
+	NoticeResetNeedsTicket NoticeKind = "reset_needs_ticket" // had a factor; only an administrator opens a new binding
+	NoticeLoginUnclear     NoticeKind = "login_unclear"      // the console's answer was not understood, and withheld
+	NoticeMalformedRequest NoticeKind = "malformed_request"
+	NoticeAmbiguousSession NoticeKind = "ambiguous_session" // two cookies of our name
+	NoticeUnavailable      NoticeKind = "unavailable"       // the store cannot answer
+	NoticePlainHTTP        NoticeKind = "plain_http"
+	NoticeNotAllowed       NoticeKind = "not_allowed" // not without a session
+	NoticeNotFound         NoticeKind = "not_found"
+	NoticeCrossSite        NoticeKind = "cross_site" // the form came from another site
+	NoticeContinue         NoticeKind = "continue"   // passed; the console goes on at another host
+	NoticeSignedIn         NoticeKind = "signed_in"
+)
+
+// Notice tells one thing and offers at most one way on.
+type Notice struct {
+	Kind    NoticeKind
+	Detail  string    // a technical particular, "" none
+	Next    string    // where the one link leads, "" none
+	RetryAt time.Time // when trying again makes sense, zero: not said
+}
+
+func (Notice) page() string { return "notice" }
+
+// Tone is how the page presents itself: "good", "info" or "stop".
+func (n Notice) Tone() string {
+	switch n.Kind {
+	case NoticeContinue, NoticeSignedIn:
+		return "good"
+	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone:
+		return "info"
+	default:
+		return "stop"
+	}
+}
+
+func (n Notice) retryAt() time.Time { return n.RetryAt }
