@@ -50,6 +50,7 @@ func (c *console) routes() *http.ServeMux {
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.Handle("GET /style.css", asset("style.css"))
 	mux.Handle("GET /console.js", asset("console.js"))
+	mux.Handle("GET /icon.svg", asset("icon.svg"))
 	return mux
 }
 

@@ -145,7 +145,7 @@ func TestStrangersGetNothingFromTheAPI(t *testing.T) {
 func TestPublicParts(t *testing.T) {
 	b := newBrowser(t, NewConsole())
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/style.css": "--paper", "/console.js": "quickDelete", "/login": "Demo console",
+		"/healthz": "ok", "/style.css": "--paper", "/console.js": "quickDelete", "/icon.svg": "<svg", "/login": "Demo console",
 	} {
 		a := b.get(path)
 		status(t, a, http.StatusOK)

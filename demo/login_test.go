@@ -48,7 +48,8 @@ func TestFailedLoginSetsNoCookie(t *testing.T) {
 
 func TestCredentialsInTheQueryDoNotCount(t *testing.T) {
 	b := newBrowser(t, NewConsole())
-	status(t, b.post("/login?user=alice&password=alice-demo"), http.StatusUnauthorized)
+	status(t, b.post("/login?password=alice-demo", "user", "alice"), http.StatusUnauthorized)
+	status(t, b.post("/login?user=alice", "password", "alice-demo"), http.StatusUnauthorized)
 }
 
 func TestFailedLoginLeavesASessionAlone(t *testing.T) {
