@@ -15,6 +15,7 @@ func (l speech) formats() template.FuncMap {
 		"bdi":     isolate,
 		"code":    quote,
 		"date":    l.date,
+		"hour":    l.hour,
 		"moment":  l.moment,
 		"clock":   l.clock,
 		"span":    l.span,
@@ -37,6 +38,7 @@ func quote(name string) template.HTML { return "<code>" + isolate(name) + "</cod
 // All times are UTC and say so: the server does not know the person's zone.
 
 func (l speech) date(t time.Time) template.HTML   { return l.timeTag(t, "format.date") }
+func (l speech) hour(t time.Time) template.HTML   { return l.timeTag(t, "format.hour") }
 func (l speech) moment(t time.Time) template.HTML { return l.timeTag(t, "format.moment") }
 func (l speech) clock(t time.Time) template.HTML  { return l.timeTag(t, "format.clock") }
 

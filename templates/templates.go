@@ -71,6 +71,24 @@ type Page struct {
 	View                 View
 }
 
+// Class is the class of the body: "challenge", "enroll expired", "notice
+// stop", for styles that treat a page differently.
+func (p Page) Class() string {
+	switch v := p.View.(type) {
+	case Challenge:
+		if v.Locked() {
+			return "challenge locked"
+		}
+	case Enroll:
+		if v.Expired {
+			return "enroll expired"
+		}
+	case Notice:
+		return "notice " + v.Tone()
+	}
+	return p.View.page()
+}
+
 // Switch is one other language that a person can change to.
 type Switch struct{ Lang, Name, URL string }
 
