@@ -25,8 +25,11 @@ type Balance struct {
 	RetryAt   time.Time // when the next attempt is allowed; zero if it is now
 }
 
-// Store keeps the TATs. Both methods are one atomic step over all rates.
+// Store keeps the TATs. Every method is one atomic step over all rates.
 type Store interface {
+	// Peek tells what a Charge at now would find, and takes nothing: Allowed
+	// is whether it would be allowed, Remaining how many are left before it.
+	Peek(ctx context.Context, key string, rates []Rate, now time.Time) (Balance, error)
 	// Charge takes one attempt of key from every rate, or, if any of them is
 	// exhausted, from none.
 	Charge(ctx context.Context, key string, rates []Rate, now time.Time) (Balance, error)

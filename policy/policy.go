@@ -73,11 +73,12 @@ const (
 	Watch             // forward as a login, without credentials, and judge the answer
 	Anonymous         // forward without credentials
 	Pass              // forward with the console's session
+	Bypass            // forward as it came: the operator's exception
 )
 
 // String is the word in logs, metrics and the audit trail.
 func (o Outcome) String() string {
-	return [...]string{"deny", "sign_in", "challenge", "enroll", "watch", "anonymous", "pass"}[o]
+	return [...]string{"deny", "sign_in", "challenge", "enroll", "watch", "anonymous", "pass", "bypass"}[o]
 }
 
 // Stage says which question is asked.
@@ -95,10 +96,9 @@ type Facts struct {
 	Rules Rules
 
 	// Of the request, already true under the reading that is the strictest.
-	Public     bool
+	Public     bool   // and of a kind that public allows: GET or HEAD unless declared
 	Bypass     string // the name of the bypass that matches, if any
 	Login      bool
-	Safe       bool // GET or HEAD, or a method the rule declares
 	Navigation bool // a page load of a person, not a fetch
 
 	// Of the session.

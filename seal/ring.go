@@ -88,22 +88,12 @@ func (r *Ring) IDs() []string {
 // Seal encrypts plain for a purpose, bound to the associated parts: whoever
 // opens must name the same purpose and the same parts in the same order.
 func (r *Ring) Seal(purpose string, plain []byte, bound ...string) []byte {
-	box := NewBox(r.derive(r.sealing, purpose))
-	out := append([]byte{byte(len(r.sealing.ID))}, r.sealing.ID...)
-	return box.Seal(out, plain, bound...)
+	return r.For(purpose).Seal(plain, bound...)
 }
 
 // Open decrypts what Seal made.
 func (r *Ring) Open(purpose string, sealed []byte, bound ...string) ([]byte, error) {
-	if len(sealed) == 0 || len(sealed) < 1+int(sealed[0]) {
-		return nil, ErrOpen
-	}
-	id, rest := string(sealed[1:1+sealed[0]]), sealed[1+sealed[0]:]
-	key, ok := r.byID[id]
-	if !ok {
-		return nil, fmt.Errorf("%w %q", ErrUnknownKey, id)
-	}
-	return NewBox(r.derive(key, purpose)).Open(rest, bound...)
+	return r.For(purpose).Open(sealed, bound...)
 }
 
 // Derive returns a 32-byte key of each master key for a purpose and context,
@@ -173,4 +163,38 @@ func join(parts []string) []byte {
 		out = append(out, p...)
 	}
 	return out
+}
+
+// Boxes are the boxes of one purpose and context under every master key,
+// prepared once where many values are opened (a session's cookies).
+type Boxes struct {
+	sealing string
+	byID    map[string]*Box
+}
+
+// For prepares the boxes of a purpose and context.
+func (r *Ring) For(purpose string, context ...string) *Boxes {
+	b := &Boxes{sealing: r.sealing.ID, byID: make(map[string]*Box, len(r.byID))}
+	for id, key := range r.byID {
+		b.byID[id] = NewBox(r.derive(key, purpose, context...))
+	}
+	return b
+}
+
+// Seal encrypts plain and names the sealing key in front.
+func (b *Boxes) Seal(plain []byte, bound ...string) []byte {
+	out := append([]byte{byte(len(b.sealing))}, b.sealing...)
+	return b.byID[b.sealing].Seal(out, plain, bound...)
+}
+
+// Open decrypts what Seal made, with whichever key sealed it.
+func (b *Boxes) Open(sealed []byte, bound ...string) ([]byte, error) {
+	if len(sealed) == 0 || len(sealed) < 1+int(sealed[0]) {
+		return nil, ErrOpen
+	}
+	box, ok := b.byID[string(sealed[1:1+sealed[0]])]
+	if !ok {
+		return nil, fmt.Errorf("%w %q", ErrUnknownKey, sealed[1:1+sealed[0]])
+	}
+	return box.Open(sealed[1+sealed[0]:], bound...)
 }

@@ -1,0 +1,12 @@
+// Package firstfactor owns the proofs of who a person is that come before
+// Stepgate's own challenge. For now there is one source: the console's own
+// login, watched from outside.
+//
+// Watching means: recognize the request that is a login (Attempt), judge the
+// console's answer as success, failure or unclear (Judge), and learn the
+// person's name by the console's own word (Subject). What identifies a
+// person afterwards, the console's session cookies, is sealed on the way out
+// and opened on the way in (cookies.go).
+//
+// An Identity can only be made here, by the verifier of its source.
+package firstfactor

@@ -1,0 +1,110 @@
+package firstfactor
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Prepare checks the description and readies it for use. Its errors name the
+// word and the remedy.
+func (c *Console) Prepare() error {
+	errs := []error{c.checkLoginPage(), c.checkCookies()}
+	if len(c.Logins) == 0 {
+		errs = append(errs, errors.New("login: say which request signs a person in, as `login POST /login {…}`, or name a preset"))
+	}
+	for i := range c.Logins {
+		if err := c.Logins[i].check(); err != nil {
+			errs = append(errs, fmt.Errorf("login: %w", err))
+		}
+	}
+	if c.Subject == nil {
+		errs = append(errs, errors.New("subject: say where the console names the person: cookie, header, json or probe"))
+	} else if err := c.Subject.prepare(); err != nil {
+		errs = append(errs, fmt.Errorf("subject: %w", err))
+	}
+	for _, m := range slices.Concat(c.Public, c.Logout) {
+		errs = append(errs, m.Validate())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Console) checkLoginPage() error {
+	if !strings.HasPrefix(c.LoginPage, "/") || strings.HasPrefix(c.LoginPage, "//") {
+		return fmt.Errorf("login_page %q: give the path that shows the console's login form, as /login", c.LoginPage)
+	}
+	return nil
+}
+
+func (c *Console) checkCookies() error {
+	if len(c.SessionCookies)+len(c.SessionTokens)+len(c.SessionHeaders) == 0 {
+		return errors.New("session_cookie: name the cookies that make the console know a person")
+	}
+	for _, pattern := range c.SessionCookies {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("session_cookie %q: a broken [class]", pattern)
+		}
+	}
+	return nil
+}
+
+func (l *Login) check() error {
+	if err := l.Match.Validate(); err != nil {
+		return err
+	}
+	if (l.Username.Form == "") == (l.Username.JSON == "") {
+		return errors.New("username: name the field, as `username form user` or `username json /user`")
+	}
+	if l.Success.zero() {
+		return errors.New("success: say what a successful answer looks like, as `success set_cookie session`")
+	}
+	if l.Hold == "" {
+		l.Hold = HoldAll
+	}
+	if l.Hold != HoldAll && l.Hold != HoldCookies {
+		return fmt.Errorf("hold %q: it is `all` or `cookies`", l.Hold)
+	}
+	return nil
+}
+
+func (c Condition) zero() bool {
+	return len(c.Status)+len(c.SetCookies)+len(c.Headers)+len(c.JSON) == 0 &&
+		c.Location+c.Body+c.Probe == ""
+}
+
+func (s *Subject) prepare() error {
+	sources := 0
+	for _, set := range []bool{s.Cookie != "", s.Header != "", s.JSON != "" || s.Probe != "", s.Typed} {
+		if set {
+			sources++
+		}
+	}
+	if sources != 1 {
+		return errors.New("name exactly one of cookie, header, json, probe and typed")
+	}
+	for _, d := range slices.Concat(s.Decode, s.DecodeName) {
+		if d != "url" && d != "base64" {
+			return fmt.Errorf("decode %q: it is `url` or `base64`", d)
+		}
+	}
+	return s.compile()
+}
+
+func (s *Subject) compile() (err error) {
+	if s.Pattern == "" {
+		return nil
+	}
+	if !strings.HasPrefix(s.Pattern, "^") {
+		return fmt.Errorf("pattern %q: begin it with ^, or it may match in the middle of what the person chose", s.Pattern)
+	}
+	if s.pattern, err = regexp.Compile(s.Pattern); err != nil {
+		return fmt.Errorf("pattern %q: %w", s.Pattern, err)
+	}
+	if s.pattern.NumSubexp() != 1 {
+		return fmt.Errorf("pattern %q: it needs exactly one group, the name", s.Pattern)
+	}
+	return nil
+}

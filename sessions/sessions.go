@@ -1,0 +1,228 @@
+package sessions
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/seal"
+)
+
+// touchEvery is how much of a session's use may be lost: one write a minute.
+const touchEvery = time.Minute
+
+// nearSize bounds the near cache: about 1 KiB an entry.
+const nearSize = 50_000
+
+// Sessions is safe for concurrent use. It lives as long as its store: across
+// reloads of the configuration.
+type Sessions struct {
+	store  Store
+	ring   *seal.Ring
+	codec  codec
+	now    func() time.Time
+	near   *otter.Cache[nearKey, *Session]
+	keys   *otter.Cache[ID, nearKey] // to find a near entry when a session ends
+	epoch  atomic.Uint64             // grows with every ending, see load
+	behind sync.WaitGroup            // touches on their way to the store
+}
+
+type nearKey [sha256.Size]byte
+
+// Session is a live session.
+type Session struct {
+	Record
+	// Cookies opens and seals the console's cookies of this family.
+	Cookies *seal.Boxes
+
+	token   token
+	near    nearKey
+	ended   atomic.Bool
+	seen    atomic.Int64 // unix nanoseconds
+	touched atomic.Int64
+}
+
+// New makes the service over a store. now is the clock.
+func New(store Store, ring *seal.Ring, now func() time.Time) (*Sessions, error) {
+	near, err := otter.New(&otter.Options[nearKey, *Session]{MaximumSize: nearSize})
+	if err != nil {
+		return nil, err
+	}
+	keys, err := otter.New(&otter.Options[ID, nearKey]{MaximumSize: 2 * nearSize})
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{store: store, ring: ring, codec: newCodec(ring), now: now, near: near, keys: keys}, nil
+}
+
+// Find returns the session that a cookie's value stands for, and ErrNotFound
+// for everything that stands for none: level none, forged, expired, ended.
+// Any other error means that the store could not tell.
+func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, error) {
+	key := sha256.Sum256([]byte(value))
+	now := s.now()
+	if live, ok := s.near.GetIfPresent(key); ok && live.Site == site {
+		if s.expired(live, now) {
+			s.forget(live)
+			return nil, ErrNotFound
+		}
+		s.use(live, now)
+		return live, nil
+	}
+	cl, err := s.codec.decode(CookieName(site), value)
+	if err != nil || !cl.hasToken {
+		return nil, ErrNotFound
+	}
+	return s.load(ctx, site, key, cl, now)
+}
+
+// load reads a record into the near cache, unless a session ended meanwhile:
+// then the record may be the one that ended, and the next request reads again.
+func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim, now time.Time) (*Session, error) {
+	epoch := s.epoch.Load()
+	rec, err := s.store.Find(ctx, cl.token.id(), now)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Site != site || rec.Family != cl.family {
+		return nil, ErrNotFound
+	}
+	live := s.live(rec, cl.token)
+	live.near = key
+	s.keys.Set(live.ID, key)
+	s.near.Set(key, live)
+	if s.epoch.Load() != epoch {
+		s.near.Invalidate(key)
+	}
+	s.use(live, now)
+	return live, nil
+}
+
+func (s *Sessions) live(rec Record, t token) *Session {
+	live := &Session{Record: rec, token: t,
+		Cookies: s.ring.For("console-cookie", rec.Site, string(rec.Family[:]))}
+	live.seen.Store(rec.SeenAt.UnixNano())
+	live.touched.Store(rec.SeenAt.UnixNano())
+	return live
+}
+
+func (s *Sessions) expired(live *Session, now time.Time) bool {
+	return live.ended.Load() || !now.Before(live.ExpiresAt) ||
+		now.UnixNano()-live.seen.Load() >= int64(live.Idle)
+}
+
+// use notes activity, and writes it down at most once a minute.
+func (s *Sessions) use(live *Session, now time.Time) {
+	live.seen.Store(now.UnixNano())
+	last := live.touched.Load()
+	if now.UnixNano()-last < int64(touchEvery) || !live.touched.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	s.behind.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if s.store.Touch(ctx, live.ID, now) != nil {
+			live.touched.Store(last) // the next request tries again
+		}
+	})
+}
+
+// Begin starts a session at first_factor. It chooses id and family, and
+// returns the cookie that the browser must get.
+func (s *Sessions) Begin(ctx context.Context, rec Record) (*Session, *http.Cookie, error) {
+	cl := newClaim()
+	rec.ID, rec.Family, rec.Level = cl.token.id(), cl.family, identity.FirstFactor
+	rec.SeenAt = rec.BeganAt
+	ck, err := s.cookieFor(rec.Site, cl)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.store.Create(ctx, rec); err != nil {
+		return nil, nil, err
+	}
+	return s.live(rec, cl.token), ck, nil
+}
+
+// Raise makes a first_factor session verified, for lifetime and with idle
+// from now on, under a new token and the same family. The old token is void:
+// of two parallel calls one gets ErrNotFound.
+func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle, lifetime time.Duration) (*Session, *http.Cookie, error) {
+	if live.Level != identity.FirstFactor {
+		return nil, nil, errors.New("sessions: only a first_factor session can be raised")
+	}
+	cl := newClaim()
+	cl.family = live.Family
+	rec, now := live.Record, s.now()
+	rec.ID, rec.Level, rec.Challenge = cl.token.id(), identity.Verified, ""
+	rec.AMR, rec.AuthTime, rec.SeenAt = amr, now, now
+	rec.Idle, rec.ExpiresAt = idle, now.Add(lifetime)
+	ck, err := s.cookieFor(rec.Site, cl)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.forget(live)
+	if err := s.store.Replace(ctx, live.ID, rec); err != nil {
+		return nil, nil, err
+	}
+	return s.live(rec, cl.token), ck, nil
+}
+
+// End ends a session now. A session that is gone already is no error.
+func (s *Sessions) End(ctx context.Context, live *Session) error {
+	_, err := s.store.End(ctx, live.ID)
+	s.forget(live)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// EndSubject ends all sessions of a subject.
+func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
+	ids, err := s.store.EndSubject(ctx, who)
+	s.epoch.Add(1)
+	for _, id := range ids {
+		if key, ok := s.keys.GetIfPresent(id); ok {
+			s.near.Invalidate(key)
+		}
+	}
+	return errors.Join(err, s.store.ForgetPasses(ctx, who))
+}
+
+// forget takes a session out of the near cache, and keeps a load that is
+// under way from putting it back.
+func (s *Sessions) forget(live *Session) {
+	live.ended.Store(true)
+	s.epoch.Add(1)
+	if key, ok := s.keys.GetIfPresent(live.ID); ok {
+		s.near.Invalidate(key)
+	}
+}
+
+// Dropped is the cookie of a browser at level none: a new family, no record.
+func (s *Sessions) Dropped(site string) (*http.Cookie, error) {
+	cl := newClaim()
+	cl.hasToken = false
+	return s.cookieFor(site, cl)
+}
+
+func (s *Sessions) cookieFor(site string, cl claim) (*http.Cookie, error) {
+	value, err := s.codec.encode(CookieName(site), cl)
+	return cookie(CookieName(site), value), err
+}
+
+// EscrowKey is the key of answers held for this session: derived from the
+// token, which only the browser's cookie holds.
+func (live *Session) EscrowKey() []byte {
+	return seal.Digest(live.token[:], "escrow", live.Site)
+}
+
+// Close waits for what is on its way to the store.
+func (s *Sessions) Close() { s.behind.Wait() }
