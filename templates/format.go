@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // formats are the functions that write names, times and numbers in the
@@ -27,9 +28,18 @@ func (l speech) formats() template.FuncMap {
 }
 
 // isolate marks a name that may hold anything, so that letters written from
-// right to left and stray direction marks stay inside it.
+// right to left stay inside it. Marks that turn the direction around are shown
+// as what they are: with them one name can look like another.
 func isolate(name string) template.HTML {
-	return template.HTML(`<bdi>` + template.HTMLEscapeString(name) + `</bdi>`)
+	var b strings.Builder
+	for _, r := range name {
+		if unicode.Is(unicode.Bidi_Control, r) || unicode.IsControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return template.HTML(`<bdi>` + template.HTMLEscapeString(b.String()) + `</bdi>`)
 }
 
 // quote is a name that people copy.
@@ -37,10 +47,15 @@ func quote(name string) template.HTML { return "<code>" + isolate(name) + "</cod
 
 // All times are UTC and say so: the server does not know the person's zone.
 
-func (l speech) date(t time.Time) template.HTML   { return l.timeTag(t, "format.date") }
-func (l speech) hour(t time.Time) template.HTML   { return l.timeTag(t, "format.hour") }
-func (l speech) moment(t time.Time) template.HTML { return l.timeTag(t, "format.moment") }
-func (l speech) clock(t time.Time) template.HTML  { return l.timeTag(t, "format.clock") }
+func (l speech) date(t time.Time) template.HTML  { return l.timeTag(t, "format.date") }
+func (l speech) hour(t time.Time) template.HTML  { return l.timeTag(t, "format.hour") }
+func (l speech) clock(t time.Time) template.HTML { return l.timeTag(t, "format.clock") }
+
+// moment is a full minute that people can wait for; rounded up, for nobody
+// should come back too early.
+func (l speech) moment(t time.Time) template.HTML {
+	return l.timeTag(t.Add(time.Minute-1).Truncate(time.Minute), "format.moment")
+}
 
 func (l speech) timeTag(t time.Time, key string) template.HTML {
 	t = t.UTC()
@@ -48,8 +63,7 @@ func (l speech) timeTag(t time.Time, key string) template.HTML {
 		t.Format(time.RFC3339), template.HTMLEscapeString(t.Format(l.texts[key]))))
 }
 
-// span is a rough duration: one unit, rounded up, for nobody should come back
-// too early.
+// span is a rough duration: one unit, rounded up.
 func (l speech) span(d time.Duration) (template.HTML, error) {
 	for _, unit := range []struct {
 		key   string

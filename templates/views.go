@@ -118,7 +118,7 @@ func (n Notice) Tone() string {
 	switch n.Kind {
 	case NoticeContinue, NoticeSignedIn:
 		return "good"
-	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone:
+	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound:
 		return "info"
 	default:
 		return "stop"
