@@ -1,0 +1,48 @@
+package sqlite
+
+// Standard SQL and what SQLite and PostgreSQL have in common beyond it: ON
+// CONFLICT, RETURNING, LIMIT.
+const (
+	findAccount = `SELECT a.state, a.valid_from, c.id, c.factor, c.label, c.secret, c.last_step, c.bound_at, c.used_at
+		FROM accounts a LEFT JOIN credentials c ON c.realm = a.realm AND c.name = a.name
+		WHERE a.realm = ? AND a.name = ? ORDER BY c.bound_at, c.id`
+	// setState changes the state of an account that is new or in the state
+	// named last, and no other's.
+	setState = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, 0)
+		ON CONFLICT (realm, name) DO UPDATE SET state = excluded.state WHERE accounts.state = ?`
+	insertCredential = `INSERT INTO credentials
+		(id, realm, name, factor, label, secret, last_step, bound_at, used_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	advanceStep = `UPDATE credentials SET last_step = ?, used_at = CASE WHEN used_at < ? THEN ? ELSE used_at END
+		WHERE id = ? AND last_step < ?`
+	findStep = `SELECT last_step FROM credentials WHERE id = ?`
+
+	spendID    = `INSERT INTO spent (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`
+	sweepSpent = `DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires_at <= ? LIMIT ?)`
+
+	knowBrowser = `INSERT INTO browsers (realm, name, digest, seen_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT (realm, name, digest) DO UPDATE SET seen_at = excluded.seen_at
+		WHERE browsers.seen_at < excluded.seen_at`
+	knowsBrowser = `SELECT count(*) FROM browsers WHERE realm = ? AND name = ? AND digest = ?`
+
+	findMeta   = `SELECT value FROM meta WHERE name = ?`
+	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
+)
+
+// A budget that is not there is full.
+const (
+	findBudgets = `SELECT period, tat FROM budgets WHERE budget = ?`
+	setBudget   = `INSERT INTO budgets (budget, period, tat) VALUES (?, ?, ?)
+		ON CONFLICT (budget, period) DO UPDATE SET tat = excluded.tat`
+	sweepBudgets = `DELETE FROM budgets WHERE (budget, period) IN
+		(SELECT budget, period FROM budgets WHERE tat <= ? LIMIT ?)`
+)
+
+const (
+	insertAudit = `INSERT INTO audit (at, event, site, realm, name, reasons, reference, address, browser)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	findAudit    = `SELECT at, event, site, realm, name, reasons, reference, address, browser FROM audit`
+	ofSubject    = `realm = ? AND name = ?`
+	ofReference  = `reference = ?`
+	newestAudits = ` ORDER BY at DESC, seq DESC LIMIT ?`
+)

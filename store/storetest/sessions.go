@@ -1,0 +1,300 @@
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/sessions"
+)
+
+// SessionStores is what lies in the store of sessions.
+type SessionStores struct {
+	Sessions   sessions.Store
+	Challenges challenge.Store
+	Escrows    escrow.Store
+}
+
+// Sessions runs the suite. open gives an empty store, which it also closes at
+// the end of the test.
+func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
+	for name, test := range map[string]func(*testing.T, sessions.Store){
+		"round trip":     sessionRoundTrip,
+		"odd names":      sessionOddNames,
+		"create twice":   sessionCreateTwice,
+		"expiry":         sessionExpiry,
+		"touch":          sessionTouch,
+		"touch, crowd":   sessionTouchCrowd,
+		"replace":        sessionReplace,
+		"replace, crowd": sessionReplaceCrowd,
+		"end, crowd":     sessionEndCrowd,
+		"end subject":    sessionEndSubject,
+		"passes":         sessionPasses,
+		"canceled":       sessionCanceled,
+	} {
+		t.Run("sessions/"+name, func(t *testing.T) { test(t, open(t).Sessions) })
+	}
+	challenges(t, open)
+	escrows(t, open)
+}
+
+// newSession has a value in every field.
+func newSession(now time.Time) sessions.Record {
+	r := sessions.Record{
+		Site: "wiki", Source: "console", Subject: alice, Level: identity.Verified, AMR: []string{"pwd", "otp"},
+		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
+		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1",
+		Bound: [][]byte{{1, 0, 255}, {2}}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
+	}
+	_, _ = rand.Read(r.ID[:])
+	_, _ = rand.Read(r.Family[:])
+	return r
+}
+
+// sameSession compares; a store need not tell an empty list from none.
+func sameSession(t *testing.T, got, want sessions.Record) {
+	t.Helper()
+	for _, r := range []*sessions.Record{&got, &want} {
+		r.AMR, r.Bound = slices.Clip(append([]string{}, r.AMR...)), append([][]byte{}, r.Bound...)
+		for _, at := range []*time.Time{&r.BeganAt, &r.AuthTime, &r.SeenAt, &r.ExpiresAt} {
+			*at = at.UTC()
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func sessionRoundTrip(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	full := newSession(now)
+	bare := sessions.Record{ID: sessions.ID{1}, Subject: alice, Level: identity.FirstFactor,
+		SeenAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour}
+	empty := newSession(now)
+	empty.AMR, empty.Bound = []string{}, [][]byte{}
+	long := newSession(now)
+	long.Browser, long.AMR = strings.Repeat("é", 10_000), slices.Repeat([]string{"otp"}, 500)
+	for _, r := range []sessions.Record{full, bare, empty, long} {
+		must(t, s.Create(ctx, r))
+		got, err := s.Find(ctx, r.ID, now)
+		must(t, err)
+		sameSession(t, got, r)
+	}
+	got, err := s.End(ctx, full.ID)
+	must(t, err)
+	sameSession(t, got, full)
+}
+
+func sessionOddNames(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	ids := map[string]sessions.ID{}
+	for _, name := range oddNames {
+		r := newSession(now)
+		r.Subject.Name, ids[name] = name, r.ID
+		must(t, s.Create(ctx, r))
+		got, err := s.Find(ctx, r.ID, now)
+		must(t, err)
+		sameSession(t, got, r)
+	}
+	for name, id := range ids {
+		ended, err := s.EndSubject(ctx, identity.Subject{Realm: alice.Realm, Name: name})
+		must(t, err)
+		if !slices.Equal(ended, []sessions.ID{id}) {
+			t.Errorf("%q: ended %d sessions, not its own one", name, len(ended))
+		}
+	}
+}
+
+func sessionCreateTwice(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	first := newSession(now)
+	second := newSession(now)
+	second.ID, second.Subject.Name = first.ID, "mallory"
+	must(t, s.Create(ctx, first))
+	wantUnknown(t, "create with an id in use", s.Create(ctx, second), sessions.ErrNotFound)
+	got, err := s.Find(ctx, first.ID, now)
+	must(t, err)
+	sameSession(t, got, first)
+}
+
+func sessionExpiry(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	for name, c := range map[string]struct {
+		change func(*sessions.Record)
+		last   time.Duration // the last millisecond in which it is found
+	}{
+		"absolute": {func(r *sessions.Record) { r.ExpiresAt = now.Add(time.Minute) }, time.Minute},
+		"idle":     {func(r *sessions.Record) { r.Idle = time.Minute }, time.Minute},
+		"seen":     {func(r *sessions.Record) { r.Idle, r.SeenAt = time.Minute, now.Add(-30*time.Second) }, 30 * time.Second},
+	} {
+		r := newSession(now)
+		c.change(&r)
+		must(t, s.Create(ctx, r))
+		if _, err := s.Find(ctx, r.ID, now.Add(c.last-time.Millisecond)); err != nil {
+			t.Errorf("%s: a moment before: %v", name, err)
+		}
+		_, err := s.Find(ctx, r.ID, now.Add(c.last))
+		wantErr(t, name+": at the instant itself", err, sessions.ErrNotFound)
+	}
+	_, err := s.Find(ctx, sessions.ID{9}, now)
+	wantErr(t, "never there", err, sessions.ErrNotFound)
+}
+
+func sessionTouch(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	r := newSession(now)
+	must(t, s.Create(ctx, r))
+	seen := func(what string, want time.Time) {
+		t.Helper()
+		got, err := s.Find(ctx, r.ID, want)
+		must(t, err)
+		same(t, what, got.SeenAt, want)
+	}
+	must(t, s.Touch(ctx, r.ID, now.Add(time.Minute)))
+	seen("forward", now.Add(time.Minute))
+	must(t, s.Touch(ctx, r.ID, now))
+	seen("not back", now.Add(time.Minute))
+	must(t, s.Touch(ctx, sessions.ID{9}, now))
+	must(t, s.Touch(ctx, r.ID, now.Add(2*time.Hour))) // idle since the hour before
+	_, err := s.Find(ctx, r.ID, now.Add(2*time.Hour))
+	wantErr(t, "touched after it ended", err, sessions.ErrNotFound)
+}
+
+func sessionTouchCrowd(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	r := newSession(now)
+	must(t, s.Create(ctx, r))
+	race(t, nil, func(i int) error { return s.Touch(ctx, r.ID, now.Add(time.Duration(i)*time.Second)) })
+	got, err := s.Find(ctx, r.ID, now.Add(time.Minute))
+	must(t, err)
+	same(t, "the latest holds", got.SeenAt, now.Add((crowd-1)*time.Second))
+}
+
+func sessionReplace(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	old, next, late := newSession(now), newSession(now), newSession(now)
+	must(t, s.Create(ctx, old))
+	must(t, s.Replace(ctx, old.ID, next))
+	_, err := s.Find(ctx, old.ID, now)
+	wantErr(t, "the old one", err, sessions.ErrNotFound)
+	got, err := s.Find(ctx, next.ID, now)
+	must(t, err)
+	sameSession(t, got, next)
+
+	wantErr(t, "replace one that is gone", s.Replace(ctx, old.ID, late), sessions.ErrNotFound)
+	_, err = s.Find(ctx, late.ID, now)
+	wantErr(t, "nothing was stored", err, sessions.ErrNotFound)
+
+	taken := late
+	taken.ID = next.ID
+	must(t, s.Create(ctx, old))
+	wantUnknown(t, "replace by an id in use", s.Replace(ctx, old.ID, taken), sessions.ErrNotFound)
+	_, err = s.Find(ctx, old.ID, now)
+	must(t, err) // half a replacement is none
+}
+
+func sessionReplaceCrowd(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	old := newSession(now)
+	must(t, s.Create(ctx, old))
+	next := make([]sessions.Record, crowd)
+	for i := range next {
+		next[i] = newSession(now)
+	}
+	if won := race(t, sessions.ErrNotFound, func(i int) error { return s.Replace(ctx, old.ID, next[i]) }); won != 1 {
+		t.Errorf("%d replaced the same session", won)
+	}
+	left, err := s.EndSubject(ctx, alice)
+	must(t, err)
+	if len(left) != 1 {
+		t.Errorf("%d sessions are left of one", len(left))
+	}
+}
+
+func sessionEndCrowd(t *testing.T, s sessions.Store) {
+	ctx := t.Context()
+	r := newSession(clock())
+	must(t, s.Create(ctx, r))
+	if won := race(t, sessions.ErrNotFound, func(int) error { _, err := s.End(ctx, r.ID); return err }); won != 1 {
+		t.Errorf("%d ended the same session", won)
+	}
+}
+
+func sessionEndSubject(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	mine, other, realm := []sessions.Record{newSession(now), newSession(now)}, newSession(now), newSession(now)
+	other.Subject.Name, realm.Subject.Realm = "bob", "blog"
+	for _, r := range append(mine, other, realm) {
+		must(t, s.Create(ctx, r))
+	}
+	ended, err := s.EndSubject(ctx, alice)
+	must(t, err)
+	if len(ended) != 2 || !slices.Contains(ended, mine[0].ID) || !slices.Contains(ended, mine[1].ID) {
+		t.Errorf("ended %d sessions, want alice's two", len(ended))
+	}
+	for _, r := range mine {
+		_, err := s.Find(ctx, r.ID, now)
+		wantErr(t, "ended", err, sessions.ErrNotFound)
+	}
+	for _, r := range []sessions.Record{other, realm} {
+		_, err := s.Find(ctx, r.ID, now)
+		must(t, err)
+	}
+	if again, err := s.EndSubject(ctx, alice); err != nil || len(again) != 0 {
+		t.Errorf("again: %d ids, %v", len(again), err)
+	}
+}
+
+func sessionPasses(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	laptop, phone, bob := []byte{1, 0, 2}, []byte{1, 0, 3}, identity.Subject{Realm: "wiki", Name: "bob"}
+	holds := func(what string, who identity.Subject, browser []byte, at time.Time, want bool) {
+		t.Helper()
+		if got, err := s.RecentPass(ctx, who, browser, at); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", what, got, err)
+		}
+	}
+	must(t, s.RememberPass(ctx, alice, laptop, now.Add(time.Minute)))
+	holds("within", alice, laptop, now.Add(time.Minute-time.Millisecond), true)
+	holds("over", alice, laptop, now.Add(time.Minute), false)
+	holds("another browser", alice, phone, now, false)
+	holds("another person", bob, laptop, now, false)
+	must(t, s.RememberPass(ctx, alice, laptop, now.Add(2*time.Minute)))
+	holds("renewed", alice, laptop, now.Add(time.Minute), true)
+	must(t, s.RememberPass(ctx, alice, phone, now.Add(time.Minute)))
+	must(t, s.RememberPass(ctx, bob, laptop, now.Add(time.Minute)))
+	must(t, s.ForgetPasses(ctx, alice))
+	holds("forgotten", alice, laptop, now, false)
+	holds("all of them", alice, phone, now, false)
+	holds("no one else's", bob, laptop, now, true)
+}
+
+func sessionCanceled(t *testing.T, s sessions.Store) {
+	now := clock()
+	r := newSession(now)
+	must(t, s.Create(t.Context(), r))
+	ctx := canceled(t)
+	for what, do := range map[string]func(context.Context) error{
+		"create":   func(ctx context.Context) error { return s.Create(ctx, newSession(now)) },
+		"find":     func(ctx context.Context) error { _, err := s.Find(ctx, r.ID, now); return err },
+		"find 2":   func(ctx context.Context) error { _, err := s.Find(ctx, sessions.ID{9}, now); return err },
+		"replace":  func(ctx context.Context) error { return s.Replace(ctx, r.ID, newSession(now)) },
+		"touch":    func(ctx context.Context) error { return s.Touch(ctx, r.ID, now) },
+		"end":      func(ctx context.Context) error { _, err := s.End(ctx, r.ID); return err },
+		"subject":  func(ctx context.Context) error { _, err := s.EndSubject(ctx, alice); return err },
+		"remember": func(ctx context.Context) error { return s.RememberPass(ctx, alice, []byte{1}, now) },
+		"recent":   func(ctx context.Context) error { _, err := s.RecentPass(ctx, alice, []byte{1}, now); return err },
+		"forget":   func(ctx context.Context) error { return s.ForgetPasses(ctx, alice) },
+	} {
+		wantUnknown(t, what, do(ctx), sessions.ErrNotFound)
+	}
+	_, err := s.Find(t.Context(), r.ID, now)
+	must(t, err)
+}
