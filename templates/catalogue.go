@@ -18,6 +18,10 @@ import (
 // markup; {name} stands for what the page fills in.
 type catalogue map[string]string
 
+// Keys of texts that no page shows: titles for answers to programs. The titles
+// of notices, "notice.KIND.title", serve there as well.
+const ProblemSecondFactor = "problem.second_factor_needed"
+
 var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 // loadCatalogue reads the embedded texts and lays the overlay's over them.

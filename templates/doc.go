@@ -1,2 +1,67 @@
-// Package templates is everything that a person sees.
+// Package templates is everything that a person sees: the pages, their style
+// and their texts in English and Simplified Chinese. Pages are rendered here
+// and need no script. What a page is about comes in as a [View]; the package
+// knows nothing of sessions, challenges or Caddy.
+//
+// # Overlays
+//
+// An operator can change the pages by a directory, [Options].Overlay. All of
+// it is optional; [New] renders every page in every language and state with
+// it, and an error names the file and the line. A file that is not in this
+// list is an error too, since it is a misspelt name more often than a note;
+// names that begin with a dot are left alone.
+//
+//	style.css          appended to the built-in style
+//	logo.svg           the mark in the header, 32 px high, up to 160 px wide
+//	favicon.svg        the icon of the tab; without it the logo
+//	texts.en.json      texts to replace, by key
+//	texts.zh.json
+//	pages/NAME.html    a page to replace: challenge, enroll, notice,
+//	                   layout (the frame around all), parts (what they share)
+//
+// Style. Since the overlay's style.css comes last, a house style is often no
+// more than
+//
+//	:root { --accent: #00695c; --accent-strong: #004d40 }
+//	@media (prefers-color-scheme: dark) {
+//		:root { --accent: #4db6ac; --accent-strong: #80cbc4; --on-accent: #00251a }
+//	}
+//
+// The properties stand at the top of the built-in file. The body has the
+// classes "challenge", "challenge locked", "enroll", "enroll expired", and
+// "notice" with "good", "info" or "stop". Styles can load nothing from
+// elsewhere; the Content-Security-Policy forbids it.
+//
+// Texts. The files are JSON objects of strings. They may hold any of the keys
+// of the built-in files; a key that does not exist is an error, and so is a
+// placeholder like {account} that got lost or was added. Texts are plain text:
+// markup in them is shown, not obeyed. The keys under "format" are times as
+// Go's package time writes layouts. A text for one is "….one", for all other
+// numbers "….other".
+//
+// Pages. A page is a file of html/template that defines "title" and "main"; it
+// sees a [Page], whose View is a [Challenge], [Enroll] or [Notice]. Forms have
+// to keep their fields:
+//
+//	POST {{.Base}}/challenge   challenge={{.View.ID}} and code, or code1 and
+//	                           code2, or fresh=1 for a new key
+//	POST {{.Base}}/cancel      challenge={{.View.ID}}
+//
+// Beside what html/template brings, pages can call
+//
+//	t KEY NAME VALUE …   a text with its placeholders filled
+//	count KEY N          the text KEY.one or KEY.other
+//	bdi NAME             a name, kept from disturbing the text around it
+//	code NAME            the same, for copying
+//	date T, hour T, moment T, clock T   a time, in UTC
+//	span D, until T1 T2  a rough duration
+//	qr URL LABEL         a QR code
+//	otpauth URL          a link that opens an authenticator app
+//	hostOf URL           the host of a link, "" if it stays here
+//
+// # Languages
+//
+// The language is the best match of Accept-Language, unless the person chose
+// one by the link in the header; the choice lies in a cookie of its own, which
+// says nothing else.
 package templates
