@@ -235,3 +235,9 @@ func bareToken(value string) string {
 	}
 	return strings.TrimSpace(value)
 }
+
+// RemoveOurs removes Stepgate's own cookies and nothing else.
+func (c *Console) RemoveOurs(h http.Header) {
+	var none Console
+	none.OpenCookies(h, Keeper{})
+}

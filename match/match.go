@@ -1,6 +1,7 @@
 package match
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,8 +21,10 @@ type Match struct {
 	Paths []string `json:"paths,omitempty"`
 	// Query fields that must be there, each with a value that matches.
 	Query map[string]string `json:"query,omitempty"`
-	// Func is a named matcher of the configuration.
-	Func Func `json:"-"`
+	// Matcher is a matcher set of the server that embeds this package, which
+	// compiles it into Func.
+	Matcher map[string]json.RawMessage `json:"matcher,omitempty"`
+	Func    Func                       `json:"-"`
 }
 
 // Func asks a foreign matcher about one reading of a request.
@@ -42,7 +45,7 @@ func (m Match) Validate() error {
 			return fmt.Errorf("%q: a method is in upper case", method)
 		}
 	}
-	if m.Func == nil && len(m.Paths)+len(m.Query) == 0 {
+	if len(m.Matcher) == 0 && len(m.Paths)+len(m.Query) == 0 {
 		return errors.New("the rule matches everything; write `*` if that is meant")
 	}
 	return nil
@@ -122,7 +125,7 @@ func valuesOf(fields url.Values, name string) (values []string) {
 // foreign asks a named matcher about each reading, as a request of its own.
 func (m Match) foreign(q *Request, strict bool) bool {
 	if m.Func == nil {
-		return true
+		return len(m.Matcher) == 0 || !strict // not compiled: a fault
 	}
 	for r := range q.each {
 		ok, err := m.Func(r)

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -42,8 +43,8 @@ type Session struct {
 	// Cookies opens and seals the console's cookies of this family.
 	Cookies *seal.Boxes
 
+	tokens  [][]byte // keys of the digests of console tokens
 	token   token
-	near    nearKey
 	ended   atomic.Bool
 	seen    atomic.Int64 // unix nanoseconds
 	touched atomic.Int64
@@ -95,7 +96,6 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 		return nil, ErrNotFound
 	}
 	live := s.live(rec, cl.token)
-	live.near = key
 	s.keys.Set(live.ID, key)
 	s.near.Set(key, live)
 	if s.epoch.Load() != epoch {
@@ -107,7 +107,8 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 
 func (s *Sessions) live(rec Record, t token) *Session {
 	live := &Session{Record: rec, token: t,
-		Cookies: s.ring.For("console-cookie", rec.Site, string(rec.Family[:]))}
+		Cookies: s.ring.For("console-cookie", rec.Site, string(rec.Family[:])),
+		tokens:  s.tokenKeys(rec.Site, rec.Family)}
 	live.seen.Store(rec.SeenAt.UnixNano())
 	live.touched.Store(rec.SeenAt.UnixNano())
 	return live
@@ -134,12 +135,16 @@ func (s *Sessions) use(live *Session, now time.Time) {
 	})
 }
 
-// Begin starts a session at first_factor. It chooses id and family, and
-// returns the cookie that the browser must get.
-func (s *Sessions) Begin(ctx context.Context, rec Record) (*Session, *http.Cookie, error) {
+// Begin starts a session at first_factor. It chooses id and family, binds the
+// tokens that the console issued, and returns the cookie that the browser
+// must get.
+func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Session, *http.Cookie, error) {
 	cl := newClaim()
 	rec.ID, rec.Family, rec.Level = cl.token.id(), cl.family, identity.FirstFactor
-	rec.SeenAt = rec.BeganAt
+	rec.SeenAt, rec.Bound = rec.BeganAt, nil
+	for _, t := range tokens {
+		rec.Bound = append(rec.Bound, seal.Digest(s.tokenKeys(rec.Site, rec.Family)[0], t))
+	}
 	ck, err := s.cookieFor(rec.Site, cl)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +157,8 @@ func (s *Sessions) Begin(ctx context.Context, rec Record) (*Session, *http.Cooki
 
 // Raise makes a first_factor session verified, for lifetime and with idle
 // from now on, under a new token and the same family. The old token is void:
-// of two parallel calls one gets ErrNotFound.
+// of two parallel calls one gets ErrNotFound. It keeps the id of its
+// challenge, under which an answer of the console may wait to be shown.
 func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle, lifetime time.Duration) (*Session, *http.Cookie, error) {
 	if live.Level != identity.FirstFactor {
 		return nil, nil, errors.New("sessions: only a first_factor session can be raised")
@@ -160,7 +166,7 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle,
 	cl := newClaim()
 	cl.family = live.Family
 	rec, now := live.Record, s.now()
-	rec.ID, rec.Level, rec.Challenge = cl.token.id(), identity.Verified, ""
+	rec.ID, rec.Level = cl.token.id(), identity.Verified
 	rec.AMR, rec.AuthTime, rec.SeenAt = amr, now, now
 	rec.Idle, rec.ExpiresAt = idle, now.Add(lifetime)
 	ck, err := s.cookieFor(rec.Site, cl)
@@ -226,3 +232,22 @@ func (live *Session) EscrowKey() []byte {
 
 // Close waits for what is on its way to the store.
 func (s *Sessions) Close() { s.behind.Wait() }
+
+// tokenKeys are the keys by which a session remembers header and body tokens
+// that the console issued in its login: never a bare hash.
+func (s *Sessions) tokenKeys(site string, f Family) [][]byte {
+	return s.ring.Derive("token-binding", site, string(f[:]))
+}
+
+// IssuedToken tells whether the console issued this token in the session's
+// login.
+func (live *Session) IssuedToken(token string) bool {
+	for _, bound := range live.Bound {
+		for _, key := range live.tokens {
+			if hmac.Equal(seal.Digest(key, token), bound) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -32,7 +32,7 @@ type Record struct {
 	SeenAt    time.Time // last use, at most a minute old
 	ExpiresAt time.Time // absolute
 	Idle      time.Duration
-	Challenge string   // id of the pending challenge, below Verified
+	Challenge string   // the pending challenge's id; at Verified, the passed one's
 	Bound     [][]byte // keyed digests of header and body tokens of the console
 	Address   string   // the client's at the beginning
 	Browser   string   // User-Agent at the beginning, cut

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
+)
+
+// pass forwards a verified request with the console's session, and watches
+// the answer: the person inside a session never changes.
+func (g *Gateway) pass(v *visit) error {
+	if v.session.Challenge != "" && v.navigates() {
+		if shown, err := g.showHeld(v); shown || err != nil {
+			return err
+		}
+	}
+	keeper := g.keeper(v)
+	g.site.Console.OpenCookies(v.Header, keeper)
+	g.site.Console.StripHeaders(v.Header, v.session.IssuedToken)
+	if g.logout(v) {
+		if err := g.end(v, policy.ReasonConsoleLogout); err != nil {
+			return g.fault(v, err)
+		}
+	}
+	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) { g.passing(v, a, keeper) }}
+	if err := v.next(a, v.Request.Request); err != nil || a.held == nil {
+		return err
+	}
+	return g.changed(v, a)
+}
+
+func (g *Gateway) keeper(v *visit) firstfactor.Keeper {
+	return firstfactor.Keeper{Site: g.site.Name, Boxes: v.session.Cookies}
+}
+
+// passing looks at the head of an answer inside a verified session.
+func (g *Gateway) passing(v *visit, a *answer, keeper firstfactor.Keeper) {
+	h := a.Header()
+	unshare(h)
+	if len(h["Set-Cookie"]) == 0 && len(g.site.Console.SessionHeaders) == 0 {
+		return
+	}
+	changes := g.site.Console.Changes(h, g.svc.Now())
+	if len(changes.Set) > 0 && !g.site.Console.Rolling && !g.samePerson(v, h) {
+		a.hold()
+		return
+	}
+	g.site.Console.SealCookies(h, keeper, g.svc.Now())
+	if len(changes.Deleted) > 0 && !v.ended() {
+		g.left(v, h)
+	}
+}
+
+// samePerson tells whether the answer's head alone names the session's person.
+func (g *Gateway) samePerson(v *visit, h http.Header) bool {
+	s := g.site.Console.Subject
+	if s.Cookie == "" && s.Header == "" {
+		return false // only the body or a probe can tell: hold it and ask
+	}
+	id, ok := g.site.Console.Identify(v.Context(), g.site.Realm, h, nil, g.svc.Now())
+	return ok && id.Subject() == v.session.Subject
+}
+
+// left ends the session whose cookie the console deletes. The answer is on
+// its way: what cannot be ended now has no cookie any more, and expires.
+func (g *Gateway) left(v *visit, h http.Header) {
+	ctx, cancel := detached(v.Request.Request, storeTimeout)
+	defer cancel()
+	if err := g.endIn(ctx, v, policy.ReasonCookieDeleted); err != nil {
+		g.log.Error("ending a session", "site", g.site.Name, "error", err)
+	}
+	if ck, err := g.svc.Sessions.Dropped(g.site.Name); err == nil {
+		h.Add("Set-Cookie", ck.String())
+	}
+}
+
+// changed judges a held answer of a verified session: the same person goes
+// on, another one is a new login.
+func (g *Gateway) changed(v *visit, a *answer) error {
+	held, err := a.held.Answer()
+	if err != nil {
+		return g.unclear(v, err.Error())
+	}
+	ctx, cancel := detached(v.Request.Request, loginTimeout)
+	defer cancel()
+	id, ok := g.site.Console.Identify(ctx, g.site.Realm, held.Header, g.prober(v), g.svc.Now())
+	if ok && id.Subject() == v.session.Subject {
+		g.site.Console.SealCookies(held.Header, g.keeper(v), g.svc.Now())
+		held.WriteTo(v.w)
+		return nil
+	}
+	if err := g.record(ctx, v, audit.PersonChanged, v.session.Subject, "", policy.Reason{Code: policy.ReasonPersonChanged}); err != nil {
+		return g.fault(v, err)
+	}
+	if err := g.endIn(ctx, v, policy.ReasonPersonChanged); err != nil {
+		return g.fault(v, err)
+	}
+	return g.judge(ctx, v, held)
+}
+
+// anonymous forwards what is public, without anything that makes the console
+// know a person. An answer that signs somebody in is a login all the same.
+func (g *Gateway) anonymous(v *visit) error {
+	g.anonymize(v.Request.Request)
+	if v.Safe() {
+		v.Body, v.ContentLength = http.NoBody, 0
+		v.Header.Del("Transfer-Encoding")
+	}
+	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) {
+		if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {
+			a.hold()
+			return
+		}
+		g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
+	}}
+	if err := v.next(a, v.Request.Request); err != nil || a.held == nil {
+		return err
+	}
+	held, err := a.held.Answer()
+	if err != nil {
+		return g.unclear(v, err.Error())
+	}
+	ctx, cancel := detached(v.Request.Request, loginTimeout)
+	defer cancel()
+	if err := g.drop(ctx, v); err != nil {
+		return g.fault(v, err)
+	}
+	return g.judge(ctx, v, held)
+}
+
+func (g *Gateway) anonymize(r *http.Request) {
+	g.site.Console.OpenCookies(r.Header, firstfactor.Keeper{})
+	g.site.Console.StripHeaders(r.Header, nil)
+}
+
+// prober asks the console with new credentials and nothing of the browser's.
+func (g *Gateway) prober(v *visit) firstfactor.Prober {
+	return func(ctx context.Context, path string, with []firstfactor.Credential) (escrow.Answer, error) {
+		r := v.at.Subrequest(v.Request.Request, path).WithContext(ctx)
+		for _, c := range with {
+			if c.Cookie != "" {
+				r.Header.Add("Cookie", c.Cookie+"="+c.Value)
+			} else if len(g.site.Console.SessionHeaders) > 0 {
+				r.Header.Set(g.site.Console.SessionHeaders[0], c.Value)
+			}
+		}
+		c := escrow.NewCapture(nil)
+		if err := v.next(c, r); err != nil {
+			return escrow.Answer{}, err
+		}
+		return c.Answer()
+	}
+}
+
+func (g *Gateway) logout(v *visit) bool {
+	return (len(g.site.Logout) > 0 && g.site.Logout.Any(v.Request)) || g.site.Console.Logout.Any(v.Request)
+}
+
+func (v *visit) ended() bool { return v.session == nil || v.session.Level == identity.None }

@@ -1,0 +1,203 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/stepgate/stepgate/accounts"
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/match"
+	"github.com/stepgate/stepgate/policy"
+	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/templates"
+)
+
+// Base is the path that Stepgate owns on each protected host.
+const Base = "/.stepgate"
+
+// Site is one protected console.
+type Site struct {
+	Name    string
+	Realm   string
+	Console *firstfactor.Console
+	Protect match.Matches // empty: everything
+	Public  match.Matches
+	Logout  match.Matches
+	Bypass  []Bypass
+	Observe time.Time // until then: decide and log, refuse nothing
+	Rules   policy.Rules
+	Idle    time.Duration
+	Life    time.Duration
+}
+
+// Bypass lets requests through as they come, audited under its name.
+type Bypass struct {
+	Name  string
+	Match match.Match
+}
+
+// Services are what sites share. They outlive a reload.
+type Services struct {
+	Sessions *sessions.Sessions
+	Accounts accounts.Store
+	Escrow   *escrow.Escrow
+	Flow     *challenge.Flow
+	Trail    audit.Trail
+	Now      func() time.Time
+}
+
+// Meter counts. Its methods are called for every request.
+type Meter interface {
+	Decided(policy.Outcome)
+	LoginJudged(firstfactor.Outcome)
+}
+
+// Gateway guards one site.
+type Gateway struct {
+	site  Site
+	svc   Services
+	pages *templates.Set
+	meter Meter
+	log   *slog.Logger
+	seen  *bypasses
+}
+
+// New makes the gateway of a site.
+func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
+	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, seen: newBypasses()}
+}
+
+// Next forwards to the console.
+type Next func(http.ResponseWriter, *http.Request) error
+
+// Arrival is what the server knows of a request and the request does not say.
+type Arrival struct {
+	Received *url.URL // before rewrites
+	Address  string   // the client's
+	Secure   bool     // over TLS, or on a loopback name
+	// Subrequest makes a request for another path of the same console, which
+	// the next handler will serve.
+	Subrequest func(r *http.Request, path string) *http.Request
+}
+
+// visit is one request on its way.
+type visit struct {
+	*match.Request
+	w         http.ResponseWriter
+	next      Next
+	at        Arrival
+	cookie    string
+	ambiguous bool
+	session   *sessions.Session // nil at level none
+	attempt   *firstfactor.Attempt
+}
+
+// ServeHTTP guards one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, next Next) error {
+	q, err := match.Read(r, at.Received)
+	v := &visit{Request: q, w: w, next: next, at: at}
+	if err == nil {
+		err = stripIdentity(r)
+	}
+	if err != nil {
+		v.Request = &match.Request{Request: r}
+		return g.malformed(v, err)
+	}
+	if q.Under(Base) {
+		return g.own(v)
+	}
+	if g.observing() {
+		return g.observe(v)
+	}
+	return g.guard(v)
+}
+
+func (g *Gateway) guard(v *visit) error {
+	facts, err := g.facts(v)
+	if err != nil {
+		return g.fault(v, err)
+	}
+	d := policy.Decide(facts)
+	g.meter.Decided(d.Outcome)
+	return g.act(v, d, facts)
+}
+
+func (g *Gateway) act(v *visit, d policy.Decision, f policy.Facts) error {
+	switch d.Outcome {
+	case policy.Pass:
+		return g.pass(v)
+	case policy.Anonymous:
+		return g.anonymous(v)
+	case policy.Bypass:
+		return g.bypass(v, d)
+	case policy.Watch:
+		return g.login(v)
+	case policy.Challenge:
+		return g.toChallenge(v, d)
+	case policy.SignIn:
+		return g.toSignIn(v, d)
+	default:
+		return g.deny(v, d)
+	}
+}
+
+// facts gathers what the decision rests on.
+func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
+	f = policy.Facts{Stage: policy.AtRequest, Rules: g.site.Rules, Navigation: navigation(v.Request.Request)}
+	for i := range g.site.Bypass {
+		if g.site.Bypass[i].Match.All(v.Request) {
+			f.Bypass = g.site.Bypass[i].Name
+			return f, nil
+		}
+	}
+	if err := g.identify(v); err != nil {
+		return f, err
+	}
+	f.Ambiguous = v.ambiguous
+	if v.session != nil {
+		f.Level = v.session.Level
+	}
+	f.Public = g.public(v.Request)
+	v.attempt, err = g.site.Console.Attempt(v.Request, v.session == nil || !v.verified())
+	f.Login = v.attempt != nil
+	return f, err
+}
+
+// public holds for what public names, and for what protect leaves out.
+func (g *Gateway) public(q *match.Request) bool {
+	if g.site.Public.All(q) || g.site.Console.Public.All(q) {
+		return true
+	}
+	return len(g.site.Protect) > 0 && !g.site.Protect.Any(q) && q.Safe()
+}
+
+// identify finds the session of the request's cookie.
+func (g *Gateway) identify(v *visit) error {
+	name := sessions.CookieName(g.site.Name)
+	v.cookie, v.ambiguous = onlyCookie(v.Header, name)
+	if v.cookie == "" || v.ambiguous {
+		return nil
+	}
+	live, err := g.svc.Sessions.Find(v.Context(), g.site.Name, v.cookie)
+	if errors.Is(err, sessions.ErrNotFound) {
+		return nil
+	}
+	v.session = live
+	return err
+}
+
+// storeTimeout bounds what a request waits for a store: a fault is a denial
+// within two seconds.
+const storeTimeout = 2 * time.Second
+
+// detached is a context for what must be finished although the client went.
+func detached(r *http.Request, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), timeout)
+}

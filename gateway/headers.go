@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/stepgate/stepgate/identity"
+)
+
+// identityHeaders are what only Stepgate, or whatever proves people in front
+// of it, may say to a console.
+var identityHeaders = []string{"remote-user", "remote-groups", "remote-email", "remote-name",
+	"remote-amr", "remote-auth-time", "x-remote-user", "x-remote-groups", "x-forwarded-user",
+	"x-forwarded-groups", "x-forwarded-email", "x-forwarded-preferred-username", "x-auth-request-user",
+	"x-auth-request-email", "x-auth-request-groups", "x-webauth-user"}
+
+var errIdentityTrailer = errors.New("an identity header is announced as a trailer or named in Connection")
+
+// stripIdentity removes identity headers in every spelling that a console may
+// fold (CGI makes `_` of `-` and `.`), and refuses requests that try to bring
+// or remove them by other ways.
+func stripIdentity(r *http.Request) error {
+	for name := range r.Header {
+		if isIdentity(name) {
+			delete(r.Header, name)
+		}
+	}
+	for name := range r.Trailer {
+		if isIdentity(name) {
+			return errIdentityTrailer
+		}
+	}
+	for _, line := range r.Header["Connection"] {
+		for token := range strings.SplitSeq(line, ",") {
+			if token = strings.TrimSpace(token); isIdentity(token) || strings.EqualFold(token, "Cookie") {
+				return errIdentityTrailer
+			}
+		}
+	}
+	return nil
+}
+
+// isIdentity is called for every header of every request: most are told
+// apart by their length or first letter.
+func isIdentity(name string) bool {
+	if len(name) < 11 || len(name) > 30 || name[0]|0x20 != 'r' && name[0]|0x20 != 'x' {
+		return false
+	}
+	for _, id := range identityHeaders {
+		if len(id) == len(name) && sameFolded(id, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameFolded(lower, name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		case c == '_' || c == '.':
+			c = '-'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyCookie returns the value of the one cookie of that name. Two are
+// ambiguous: one of them may have been planted.
+func onlyCookie(h http.Header, name string) (value string, ambiguous bool) {
+	found := 0
+	for _, line := range h["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimLeft(pair, " \t")
+			if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
+				value = pair[len(name)+1:]
+				found++
+			}
+		}
+	}
+	return value, found > 1
+}
+
+// cdnHeaders tell shared caches what to keep, past Cache-Control.
+var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires"}
+
+// unshare keeps the answer to a verified request out of shared caches (RFC
+// 9111, section 5.2.2.7), whatever the console said.
+func unshare(h http.Header) {
+	for _, name := range cdnHeaders {
+		delete(h, name)
+	}
+	given := h["Cache-Control"]
+	if len(given) == 1 && (given[0] == "private" || given[0] == "no-store") {
+		return
+	}
+	if len(given) == 0 {
+		h["Cache-Control"] = []string{"private"}
+		return
+	}
+	kept := []string{"private"}
+	for directive := range strings.SplitSeq(strings.Join(given, ","), ",") {
+		name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		if name != "" && name != "public" && name != "s-maxage" && name != "private" {
+			kept = append(kept, strings.TrimSpace(directive))
+		}
+	}
+	h["Cache-Control"] = []string{strings.Join(kept, ", ")}
+}
+
+// navigation tells a person's page load from everything else. Fetch Metadata
+// says it outright; without it, a GET that prefers HTML and was not made by a
+// script library.
+func navigation(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate" && document(r.Header.Get("Sec-Fetch-Dest"))
+	}
+	if r.Header.Get("Upgrade") != "" || r.Header.Get("X-Requested-With") != "" || r.Method == http.MethodConnect {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// document: a navigation inside a frame could not show our pages.
+func document(dest string) bool { return dest == "" || dest == "document" }
+
+func (v *visit) navigates() bool { return navigation(v.Request.Request) }
+
+func (v *visit) verified() bool {
+	return v.session != nil && v.session.Level == identity.Verified
+}
+
+// local is the path and query on this host that a person can be led back to,
+// or "/" when the request was no page load of a safe kind.
+func (v *visit) local() string {
+	if !v.navigates() || !v.Safe() {
+		return "/"
+	}
+	return localPath(v.RequestURI)
+}
+
+// localPath refuses everything that a browser could read as another host.
+func localPath(p string) string {
+	if len(p) == 0 || p[0] != '/' || len(p) > 2048 || len(p) > 1 && (p[1] == '/' || p[1] == '\\') ||
+		strings.ContainsFunc(p, func(r rune) bool { return r <= 0x20 || r == 0x7f || r == '\\' }) ||
+		strings.HasPrefix(p, Base) {
+		return "/"
+	}
+	return p
+}

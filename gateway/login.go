@@ -1,0 +1,263 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
+	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/templates"
+)
+
+// loginTimeout bounds an exchange with the console that goes on although the
+// client went away.
+const loginTimeout = 60 * time.Second
+
+// login forwards a request that signs somebody in and judges the answer. The
+// browser is at level none before the console hears of it, and stays there
+// if the outcome gets lost.
+func (g *Gateway) login(v *visit) error {
+	if !v.at.Secure {
+		return g.plainHTTP(v)
+	}
+	ctx, cancel := detached(v.Request.Request, loginTimeout)
+	defer cancel()
+	if err := g.drop(ctx, v); err != nil {
+		return g.fault(v, err)
+	}
+	held, err := g.exchange(ctx, v)
+	if err != nil {
+		return err
+	}
+	return g.judge(ctx, v, held)
+}
+
+// drop ends the browser's session for a new login.
+func (g *Gateway) drop(ctx context.Context, v *visit) error {
+	if v.session == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return g.endIn(ctx, v, policy.ReasonNewLogin)
+}
+
+// exchange has the console answer a login. It gets the credentials that were
+// typed and nothing else that it could know the person by, and nothing that
+// would change the shape of its answer.
+func (g *Gateway) exchange(ctx context.Context, v *visit) (escrow.Answer, error) {
+	r := v.Request.WithContext(ctx)
+	g.anonymize(r)
+	for _, name := range []string{"Accept-Encoding", "Range", "If-None-Match", "If-Modified-Since"} {
+		r.Header.Del(name)
+	}
+	c := escrow.NewCapture(nil)
+	if err := v.next(c, r); err != nil {
+		return escrow.Answer{}, err
+	}
+	return c.Answer()
+}
+
+// judge acts on what an answer to a login means.
+func (g *Gateway) judge(ctx context.Context, v *visit, held escrow.Answer) error {
+	verdict := g.site.Console.Judge(ctx, g.site.Realm, v.attempt, held, g.prober(v), g.svc.Now())
+	g.meter.LoginJudged(verdict.Outcome)
+	switch verdict.Outcome {
+	case firstfactor.Success:
+		return g.proved(ctx, v, held, verdict)
+	case firstfactor.Failure:
+		return g.failed(v, held)
+	default:
+		return g.unclear(v, verdict.Differs)
+	}
+}
+
+// failed passes a failed login's answer as it is.
+func (g *Gateway) failed(v *visit, held escrow.Answer) error {
+	g.site.Console.SealCookies(held.Header, firstfactor.Keeper{}, g.svc.Now())
+	if v.cookie != "" {
+		if ck, err := g.svc.Sessions.Dropped(g.site.Name); err == nil {
+			held.Header.Add("Set-Cookie", ck.String())
+		}
+	}
+	held.WriteTo(v.w)
+	return nil
+}
+
+// proved decides what a person whom the console just named must do.
+func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verdict firstfactor.Verdict) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	who := verdict.Identity.Subject()
+	account, err := g.svc.Accounts.Account(ctx, who)
+	if err != nil {
+		return g.fault(v, err)
+	}
+	recent, err := g.svc.Sessions.PassedRecently(ctx, who, g.svc.Sessions.BrowserOf(v.Request.Request))
+	if err != nil {
+		return g.fault(v, err)
+	}
+	d := policy.Decide(policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules,
+		Enrollment: account.State, RecentPass: recent})
+	g.meter.Decided(d.Outcome)
+	l := &proof{visit: v, who: verdict.Identity, held: held, verdict: verdict, reference: audit.NewReference()}
+	switch d.Outcome {
+	case policy.Pass:
+		return g.releaseAtOnce(ctx, l, d)
+	case policy.Challenge, policy.Enroll:
+		return g.challenge(ctx, l, d)
+	default:
+		return g.refuseLogin(ctx, l, d)
+	}
+}
+
+// proof is a login that the console accepted.
+type proof struct {
+	*visit
+	who       firstfactor.Identity
+	held      escrow.Answer
+	verdict   firstfactor.Verdict
+	reference string
+}
+
+// begin starts the session of a login, at first_factor.
+func (g *Gateway) begin(ctx context.Context, l *proof, id string) (*sessions.Session, *http.Cookie, error) {
+	now := g.svc.Now()
+	var tokens []string
+	for _, c := range l.verdict.Credentials {
+		if c.Cookie == "" {
+			tokens = append(tokens, c.Value)
+		}
+	}
+	return g.svc.Sessions.Begin(ctx, sessions.Record{
+		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Challenge: id,
+		BeganAt: now, ExpiresAt: now.Add(challenge.Lifetime), Idle: challenge.Lifetime,
+		Address: l.at.Address, Browser: browserLabel(l.Request.Request),
+	}, tokens...)
+}
+
+// challenge holds the answer back and asks for the second factor.
+func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) error {
+	id := challenge.NewID()
+	live, ck, err := g.begin(ctx, l, id)
+	if err != nil {
+		return g.fault(l.visit, err)
+	}
+	rec := challenge.Record{ID: id, Session: live.ID, Subject: live.Subject, Site: g.site.Name,
+		Purpose: challenge.Login, Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
+		ReturnTo: l.returnTo(), Escrow: true, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
+	err = g.svc.Escrow.Hold(ctx, id, live.EscrowKey(), escrow.Held{Answer: l.held, URL: l.shownAt()}, rec.ExpiresAt, g.bound(rec)...)
+	if err != nil {
+		return g.fault(l.visit, err)
+	}
+	visitor, err := g.visitor(ctx, l.visit, live.Subject)
+	if err != nil {
+		return g.fault(l.visit, err)
+	}
+	if err := g.svc.Flow.Begin(ctx, rec, visitor, d.Reasons); err != nil {
+		return g.fault(l.visit, err)
+	}
+	http.SetCookie(l.w, ck)
+	if l.verdict.Hold == firstfactor.HoldCookies {
+		g.withoutCredentials(l)
+		return nil
+	}
+	return g.toChallenge(l.visit, d)
+}
+
+// bound is what an escrow is sealed to.
+func (g *Gateway) bound(r challenge.Record) []string {
+	return []string{"escrow", g.site.Name, r.ID, r.Subject.String(), string(r.Purpose)}
+}
+
+// withoutCredentials lets status and body pass, for consoles whose script
+// waits for them, and none of the cookies.
+func (g *Gateway) withoutCredentials(l *proof) {
+	g.site.Console.SealCookies(l.held.Header, firstfactor.Keeper{}, g.svc.Now())
+	own := l.w.Header()["Set-Cookie"]
+	l.held.Header["Set-Cookie"] = slices.Concat(l.held.Header["Set-Cookie"], own)
+	l.held.WriteTo(l.w)
+}
+
+// releaseAtOnce serves a person who passed in this browser minutes ago.
+func (g *Gateway) releaseAtOnce(ctx context.Context, l *proof, d policy.Decision) error {
+	live, _, err := g.begin(ctx, l, "")
+	if err != nil {
+		return g.fault(l.visit, err)
+	}
+	if err := g.record(ctx, l.visit, audit.LoginReleased, live.Subject, l.reference, d.Reasons...); err != nil {
+		return g.fault(l.visit, err)
+	}
+	live, ck, err := g.svc.Sessions.Raise(ctx, live, []string{"pwd"}, g.site.Idle, g.site.Life)
+	if err != nil {
+		return g.fault(l.visit, err)
+	}
+	g.site.Console.SealCookies(l.held.Header, firstfactor.Keeper{Site: g.site.Name, Boxes: live.Cookies}, g.svc.Now())
+	unshare(l.held.Header)
+	l.held.Header.Add("Set-Cookie", ck.String())
+	l.held.WriteTo(l.w)
+	return nil
+}
+
+// refuseLogin refuses a person whom the console accepted.
+func (g *Gateway) refuseLogin(ctx context.Context, l *proof, d policy.Decision) error {
+	if err := g.record(ctx, l.visit, audit.LoginRefused, l.who.Subject(), l.reference, d.Reasons...); err != nil {
+		return g.fault(l.visit, err)
+	}
+	kind := templates.NoticeNotAllowed
+	if slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Code == policy.ReasonReset }) {
+		kind = templates.NoticeResetNeedsTicket
+	}
+	return g.tell(l.visit, http.StatusForbidden, refusal{notice: templates.Notice{Kind: kind, Next: "/"},
+		reference: l.reference, subject: l.who.Subject().Name, decision: d})
+}
+
+// returnTo is where a person goes on when the held answer is not a redirect
+// and cannot be shown: a fetch has no page of its own.
+func (l *proof) returnTo() string {
+	if l.navigates() && l.verdict.Hold != firstfactor.HoldCookies {
+		return ""
+	}
+	return localPath(refererPath(l.Request.Request))
+}
+
+// shownAt is where a held page is shown: at the login's own address, so that
+// its links work, but never with the credentials in it.
+func (l *proof) shownAt() string {
+	if l.Safe() {
+		return l.URL.EscapedPath()
+	}
+	return localPath(l.RequestURI)
+}
+
+// record writes one entry of the audit trail.
+func (g *Gateway) record(ctx context.Context, v *visit, e audit.Event, who identity.Subject, reference string, reasons ...policy.Reason) error {
+	return g.svc.Trail.Append(ctx, audit.Record{At: g.svc.Now(), Event: e, Site: g.site.Name, Subject: who,
+		Reasons: reasons, Reference: reference, Address: v.at.Address, Browser: browserLabel(v.Request.Request)})
+}
+
+// end ends the session of a visit.
+func (g *Gateway) end(v *visit, why policy.Code) error {
+	ctx, cancel := detached(v.Request.Request, storeTimeout)
+	defer cancel()
+	return g.endIn(ctx, v, why)
+}
+
+func (g *Gateway) endIn(ctx context.Context, v *visit, why policy.Code) error {
+	if err := g.svc.Sessions.End(ctx, v.session); err != nil {
+		return err
+	}
+	if why != policy.ReasonNewLogin {
+		if err := g.svc.Sessions.ForgetPass(ctx, v.session.Subject); err != nil {
+			return err
+		}
+	}
+	return g.record(ctx, v, audit.SessionEnded, v.session.Subject, "", policy.Reason{Code: why})
+}

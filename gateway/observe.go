@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/match"
+	"github.com/stepgate/stepgate/policy"
+)
+
+func isMalformed(err error) bool {
+	return errors.Is(err, match.ErrMalformed) || errors.Is(err, firstfactor.ErrLogin)
+}
+
+func (g *Gateway) observing() bool {
+	return !g.site.Observe.IsZero() && g.svc.Now().Before(g.site.Observe)
+}
+
+// observe decides and logs, and lets everything pass as it came: what an
+// operator turns on first, to see whether logins are understood.
+func (g *Gateway) observe(v *visit) error {
+	facts, err := g.facts(v)
+	d := policy.Decide(facts)
+	if err != nil {
+		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)
+		return v.next(v.w, v.Request.Request)
+	}
+	g.meter.Decided(d.Outcome)
+	g.log.Debug("observing", "site", g.site.Name, "outcome", d.Outcome.String(), "reasons", d.Reasons, "path", v.URL.Path)
+	if d.Outcome != policy.Watch {
+		return v.next(v.w, v.Request.Request)
+	}
+	return g.observeLogin(v)
+}
+
+// observeLogin judges a login's answer and sends it all the same.
+func (g *Gateway) observeLogin(v *visit) error {
+	v.Header.Del("Accept-Encoding")
+	c := escrow.NewCapture(nil)
+	if err := v.next(c, v.Request.Request); err != nil {
+		return err
+	}
+	held, err := c.Answer()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := detached(v.Request.Request, loginTimeout)
+	defer cancel()
+	verdict := g.site.Console.Judge(ctx, g.site.Realm, v.attempt, held, g.prober(v), g.svc.Now())
+	g.meter.LoginJudged(verdict.Outcome)
+	g.log.Info("observing: a login", "site", g.site.Name, "outcome", [...]string{"unclear", "failure", "success"}[verdict.Outcome],
+		"subject", verdict.Identity.Subject().String(), "differs", verdict.Differs)
+	held.WriteTo(v.w)
+	return nil
+}
+
+// bypass forwards what the operator excepted, as it came, and audits it.
+func (g *Gateway) bypass(v *visit, d policy.Decision) error {
+	if g.seen.first(d.Reasons[0].Detail+"\x00"+v.at.Address, g.svc.Now()) {
+		ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
+		defer cancel()
+		if err := g.record(ctx, v, audit.BypassUsed, identity.Subject{}, "", d.Reasons...); err != nil {
+			return g.fault(v, err)
+		}
+	}
+	g.site.Console.RemoveOurs(v.Header)
+	return v.next(v.w, v.Request.Request)
+}
+
+// bypasses remembers which were audited: one record a minute for each name
+// and address, or a script's every request would cost a write.
+type bypasses struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func newBypasses() *bypasses { return &bypasses{last: make(map[string]time.Time)} }
+
+// maxBypasses bounds the memory; when it is full, everything is audited anew.
+const maxBypasses = 10_000
+
+func (b *bypasses) first(key string, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.last[key]) < time.Minute {
+		return false
+	}
+	if len(b.last) >= maxBypasses {
+		clear(b.last)
+	}
+	b.last[key] = now
+	return true
+}

@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/match"
+	"github.com/stepgate/stepgate/templates"
+)
+
+// maxForm is the largest form that our own pages send, in bytes.
+const maxForm = 8 << 10
+
+// crossOrigin refuses forms that another site sent (CSRF), by Fetch Metadata
+// or Origin. The challenge's id in the form is the second lock.
+var crossOrigin = http.NewCrossOriginProtection()
+
+// own serves the paths below Base. Only their one plain spelling is ours; all
+// others are nobody's, and never the console's.
+func (g *Gateway) own(v *visit) error {
+	switch {
+	case v.under(Base + "/assets/"):
+		g.pages.ServeAsset(v.w, v.Request.Request)
+		return nil
+	case v.Is(Base + "/language"):
+		g.pages.ServeLanguage(v.w, v.Request.Request)
+		return nil
+	case !v.at.Secure:
+		return g.plainHTTP(v)
+	case v.Is(Base + "/challenge"):
+		return g.onChallenge(v)
+	case v.Is(Base+"/cancel") && v.Method == http.MethodPost:
+		return g.onCancel(v)
+	default:
+		return g.tell(v, http.StatusNotFound, refusal{notice: templates.Notice{Kind: templates.NoticeNotFound, Next: "/"}})
+	}
+}
+
+func (v *visit) under(folder string) bool {
+	return v.Is(v.URL.Path) && len(v.URL.Path) > len(folder) && v.URL.Path[:len(folder)] == folder
+}
+
+// onChallenge shows or takes the challenge of the browser's session.
+func (g *Gateway) onChallenge(v *visit) error {
+	ctx, cancel := context.WithTimeout(v.Context(), 2*storeTimeout)
+	defer cancel()
+	rec, done, err := g.pending(ctx, v)
+	if done || err != nil {
+		return err
+	}
+	visitor, err := g.visitor(ctx, v, rec.Subject)
+	if err != nil {
+		return g.fault(v, err)
+	}
+	var result challenge.Result
+	switch v.Method {
+	case http.MethodGet, http.MethodHead:
+		result, err = g.svc.Flow.Show(ctx, rec, visitor)
+	case http.MethodPost:
+		result, done, err = g.submit(ctx, v, rec, visitor)
+	default:
+		v.w.Header().Set("Allow", "GET, HEAD, POST")
+		v.w.WriteHeader(http.StatusMethodNotAllowed)
+		return nil
+	}
+	if done {
+		return err
+	}
+	if err != nil {
+		return g.fault(v, err)
+	}
+	return g.conclude(ctx, v, rec, result)
+}
+
+// conclude turns a result of the flow into an answer.
+func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, result challenge.Result) error {
+	if result.Passed {
+		return g.release(ctx, v, rec, result.AMR)
+	}
+	if result.Over {
+		if err := g.svc.Sessions.End(ctx, v.session); err != nil {
+			return g.fault(v, err)
+		}
+		if n, ok := result.View.(templates.Notice); ok {
+			n.Next = g.signInPath("/")
+			result.View = n
+		}
+	}
+	g.pages.Write(v.w, v.Request.Request, result.Status, g.frame(rec.Subject.Name, rec.Reference), result.View)
+	return nil
+}
+
+// pending finds the challenge of the browser's session, bound as it must be.
+func (g *Gateway) pending(ctx context.Context, v *visit) (rec challenge.Record, done bool, err error) {
+	if err := g.identify(v); err != nil {
+		return rec, true, g.fault(v, err)
+	}
+	switch {
+	case v.ambiguous:
+		return rec, true, g.ambiguous(v)
+	case v.verified():
+		return rec, true, g.tell(v, http.StatusOK, refusal{notice: templates.Notice{Kind: templates.NoticeSignedIn, Next: "/"}, subject: v.session.Subject.Name})
+	case v.session == nil:
+		return rec, true, g.gone(v)
+	}
+	rec, err = g.svc.Flow.Challenges.Find(ctx, v.session.Challenge, g.svc.Now())
+	if errors.Is(err, challenge.ErrNotFound) || err == nil && !g.boundTo(rec, v) {
+		return rec, true, g.gone(v)
+	}
+	if err != nil {
+		return rec, true, g.fault(v, err)
+	}
+	return rec, false, nil
+}
+
+func (g *Gateway) boundTo(rec challenge.Record, v *visit) bool {
+	return rec.Session == v.session.ID && rec.Subject == v.session.Subject &&
+		rec.Site == g.site.Name && rec.Purpose == challenge.Login
+}
+
+func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, visitor challenge.Visitor) (r challenge.Result, done bool, err error) {
+	if done, err := g.badForm(v, rec.ID); done {
+		return r, true, err
+	}
+	r, err = g.svc.Flow.Submit(ctx, rec, challenge.Answer{
+		Code: v.PostForm.Get("code"), First: v.PostForm.Get("code1"), Second: v.PostForm.Get("code2"),
+		Fresh: v.PostForm.Get("fresh") != "",
+	}, visitor)
+	return r, false, err
+}
+
+// badForm refuses forms of other sites, of other challenges, and too large
+// ones.
+func (g *Gateway) badForm(v *visit, id string) (bool, error) {
+	if err := crossOrigin.Check(v.Request.Request); err != nil {
+		return true, g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"}})
+	}
+	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
+	if err := v.ParseForm(); err != nil {
+		return true, g.malformed(v, err)
+	}
+	if v.PostForm.Get("challenge") != id {
+		return true, g.gone(v)
+	}
+	return false, nil
+}
+
+// onCancel ends a pending login.
+func (g *Gateway) onCancel(v *visit) error {
+	ctx, cancel := context.WithTimeout(v.Context(), 2*storeTimeout)
+	defer cancel()
+	rec, done, err := g.pending(ctx, v)
+	if done || err != nil {
+		return err
+	}
+	if done, err := g.badForm(v, rec.ID); done {
+		return err
+	}
+	visitor, err := g.visitor(ctx, v, rec.Subject)
+	if err == nil {
+		err = g.svc.Flow.Cancel(ctx, rec, visitor)
+	}
+	if err == nil {
+		err = g.svc.Sessions.End(ctx, v.session)
+	}
+	if err != nil {
+		return g.fault(v, err)
+	}
+	return g.tell(v, http.StatusOK, refusal{notice: templates.Notice{Kind: templates.NoticeCanceled, Next: g.signInPath("/")}})
+}
+
+// visitor is who stands before a challenge.
+func (g *Gateway) visitor(ctx context.Context, v *visit, who identity.Subject) (challenge.Visitor, error) {
+	out := challenge.Visitor{Address: v.at.Address, Browser: browserLabel(v.Request.Request)}
+	b := g.svc.Sessions.BrowserOf(v.Request.Request)
+	if !b.Known() {
+		return out, nil
+	}
+	known, err := g.svc.Accounts.KnowsBrowser(ctx, who, b.Digest(who))
+	out.Known = known
+	return out, err
+}
+
+func (g *Gateway) frame(subject, reference string) templates.Frame {
+	return templates.Frame{Site: g.site.Name, Subject: subject, Reference: reference, Now: g.svc.Now()}
+}

@@ -1,0 +1,192 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
+	"github.com/stepgate/stepgate/templates"
+)
+
+// refusal is one answer of ours in both shapes: a page for a person, problem
+// details (RFC 9457) for everything else.
+type refusal struct {
+	notice       templates.Notice
+	subject      string
+	reference    string
+	decision     policy.Decision
+	challengeURL string
+}
+
+// problem is RFC 9457 with what a script needs to lead its person on.
+type problem struct {
+	Type         string          `json:"type"`
+	Title        string          `json:"title"`
+	Status       int             `json:"status"`
+	Detail       string          `json:"detail,omitempty"`
+	ChallengeURL string          `json:"challenge_url,omitempty"`
+	Reason       policy.Code     `json:"reason,omitempty"`
+	Reasons      []policy.Reason `json:"reasons,omitempty"`
+	Reference    string          `json:"reference,omitempty"`
+}
+
+// problemTypes is where the documentation explains each type.
+const problemTypes = "https://stepgate.dev/problems/"
+
+// tell answers in the shape that the client can use.
+func (g *Gateway) tell(v *visit, status int, r refusal) error {
+	if v.navigates() || strings.HasPrefix(v.URL.Path, Base+"/") {
+		g.pages.Write(v.w, v.Request.Request, status, g.frame(r.subject, r.reference), r.notice)
+		return nil
+	}
+	return g.tellMachine(v, status, r)
+}
+
+func (g *Gateway) tellMachine(v *visit, status int, r refusal) error {
+	p := problem{Type: problemTypes + string(r.notice.Kind), Status: status, Detail: r.notice.Detail,
+		Title:        g.pages.Text(v.Request.Request, "notice."+string(r.notice.Kind)+".title"),
+		ChallengeURL: r.challengeURL, Reasons: r.decision.Reasons, Reference: r.reference}
+	if len(r.decision.Reasons) > 0 {
+		p.Reason = r.decision.Reasons[0].Code
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", fmt.Sprintf(`Stepgate realm=%q, error="insufficient_user_authentication", error_description="A second factor is required"`, g.site.Name))
+	}
+	if !r.notice.RetryAt.IsZero() {
+		h.Set("Retry-After", retryAfter)
+	}
+	v.w.WriteHeader(status)
+	if v.Method != http.MethodHead {
+		_, _ = v.w.Write(body)
+	}
+	return nil
+}
+
+// toChallenge leads a browser to its pending challenge.
+func (g *Gateway) toChallenge(v *visit, d policy.Decision) error {
+	if v.navigates() {
+		return redirect(v, Base+"/challenge")
+	}
+	return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: Base + "/challenge",
+		notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
+}
+
+// toSignIn leads a person to the console's own login page.
+func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
+	if !v.at.Secure {
+		return g.plainHTTP(v)
+	}
+	to := g.signInPath(v.local())
+	if !v.navigates() {
+		return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: to,
+			notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
+	}
+	if page, _, _ := strings.Cut(to, "?"); v.Is(page) && v.Safe() {
+		// The login page itself is not public: a redirect would never end.
+		return g.tell(v, http.StatusForbidden, refusal{decision: d, notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
+	}
+	return redirect(v, to)
+}
+
+// signInPath is the console's login page for somebody who wanted a path.
+func (g *Gateway) signInPath(wanted string) string {
+	return strings.ReplaceAll(g.site.Console.LoginPage, "{return}", url.QueryEscape(wanted))
+}
+
+func redirect(v *visit, to string) error {
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("Location", to)
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func (g *Gateway) deny(v *visit, d policy.Decision) error {
+	if len(d.Reasons) > 0 && d.Reasons[0].Code == policy.ReasonAmbiguous {
+		return g.ambiguous(v)
+	}
+	return g.tell(v, http.StatusForbidden, refusal{decision: d, notice: templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}})
+}
+
+// ambiguous refuses two cookies of our name, and removes the one we can: a
+// planted one with another path stays, and the page says how to get rid of it.
+func (g *Gateway) ambiguous(v *visit) error {
+	if ck, err := g.svc.Sessions.Dropped(g.site.Name); err == nil {
+		http.SetCookie(v.w, ck)
+	}
+	return g.tell(v, http.StatusBadRequest, refusal{notice: templates.Notice{Kind: templates.NoticeAmbiguousSession, Next: "/"}})
+}
+
+func (g *Gateway) gone(v *visit) error {
+	return g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticeChallengeGone, Next: g.signInPath("/")}})
+}
+
+func (g *Gateway) plainHTTP(v *visit) error {
+	return g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticePlainHTTP, Next: "https://" + v.Host + "/"}})
+}
+
+func (g *Gateway) malformed(v *visit, err error) error {
+	g.log.Warn("malformed request refused", "site", g.site.Name, "error", err, "address", v.at.Address)
+	return g.tell(v, http.StatusBadRequest, refusal{notice: templates.Notice{Kind: templates.NoticeMalformedRequest},
+		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonMalformed}}}})
+}
+
+// retryAfter is when asking again makes sense, in seconds: a store is back
+// within ten.
+const retryAfter = "5"
+
+// fault denies because something could not be told, and says to try again.
+func (g *Gateway) fault(v *visit, err error) error {
+	if isMalformed(err) {
+		return g.malformed(v, err)
+	}
+	reference := audit.NewReference()
+	g.log.Error("a request was denied because its session could not be told", "site", g.site.Name, "error", err, "reference", reference)
+	return g.tell(v, http.StatusServiceUnavailable, refusal{reference: reference,
+		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonStoreFault}}},
+		notice:   templates.Notice{Kind: templates.NoticeUnavailable, RetryAt: g.svc.Now().Add(5 * time.Second)}})
+}
+
+// unclear withholds an answer that is neither a success nor a failure: the
+// console was upgraded, or somebody found another way in.
+func (g *Gateway) unclear(v *visit, differs string) error {
+	reference := audit.NewReference()
+	g.log.Error("a login's answer is neither a success nor a failure and was withheld; compare the preset with the console",
+		"site", g.site.Name, "differs", differs, "path", v.URL.Path, "reference", reference)
+	ctx, cancel := detached(v.Request.Request, storeTimeout)
+	defer cancel()
+	if err := g.record(ctx, v, audit.LoginUnclear, identity.Subject{}, reference, policy.Reason{Code: policy.ReasonUnclear, Detail: differs}); err != nil {
+		return g.fault(v, err)
+	}
+	return g.tell(v, http.StatusBadGateway, refusal{reference: reference,
+		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonUnclear}}},
+		notice:   templates.Notice{Kind: templates.NoticeLoginUnclear, Next: g.signInPath("/")}})
+}
+
+func refererPath(r *http.Request) string {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+// browserLabel is the User-Agent, cut to what the audit trail keeps.
+func browserLabel(r *http.Request) string {
+	ua := r.UserAgent()
+	return ua[:min(len(ua), 200)]
+}

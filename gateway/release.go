@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/templates"
+)
+
+// release follows a pass: the session becomes verified, the browser known,
+// and the console's answer goes out.
+func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, amr []string) error {
+	before := v.session
+	live, ck, err := g.svc.Sessions.Raise(ctx, before, amr, g.site.Idle, g.site.Life)
+	if errors.Is(err, sessions.ErrNotFound) {
+		return g.gone(v)
+	}
+	if err == nil {
+		err = g.knowBrowser(ctx, v, live)
+	}
+	if err != nil {
+		return g.fault(v, err)
+	}
+	http.SetCookie(v.w, ck)
+	v.session = live
+	held, err := g.svc.Escrow.Release(ctx, rec.ID, before.EscrowKey(), g.bound(rec)...)
+	if errors.Is(err, escrow.ErrNotFound) {
+		return g.goOn(v, localPath(rec.ReturnTo)) // the console will ask to sign in again
+	}
+	if err != nil {
+		return g.fault(v, err)
+	}
+	return g.send(ctx, v, rec, held)
+}
+
+// knowBrowser marks the browser, so that strangers' failures do not lock this
+// person out of it.
+func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session) error {
+	mark, ck, err := g.svc.Sessions.Mark(g.svc.Sessions.BrowserOf(v.Request.Request))
+	if err != nil {
+		return err
+	}
+	if err := g.svc.Accounts.KnowBrowser(ctx, live.Subject, mark.Digest(live.Subject), g.svc.Now()); err != nil {
+		return err
+	}
+	http.SetCookie(v.w, ck)
+	return g.svc.Sessions.RememberPass(ctx, live.Subject, mark)
+}
+
+// send gives the browser the console's cookies, sealed, and leads it where
+// the console wanted: to the redirect's target, or to the page itself, which
+// is shown at the login's own address.
+func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held escrow.Held) error {
+	h := held.Answer.Header
+	g.site.Console.SealCookies(h, g.keeper(v), g.svc.Now())
+	for _, line := range h["Set-Cookie"] {
+		v.w.Header().Add("Set-Cookie", line)
+	}
+	delete(h, "Set-Cookie")
+	if to := h.Get("Location"); to != "" && held.Answer.Status/100 == 3 {
+		return g.goOn(v, to)
+	}
+	if rec.ReturnTo != "" {
+		return g.goOn(v, rec.ReturnTo)
+	}
+	err := g.svc.Escrow.Hold(ctx, shownID(rec.ID), v.session.EscrowKey(), held, g.svc.Now().Add(challenge.Lifetime), g.shown(v)...)
+	if err != nil {
+		return g.fault(v, err)
+	}
+	return g.goOn(v, held.URL)
+}
+
+func shownID(challengeID string) string { return "shown/" + challengeID }
+
+func (g *Gateway) shown(v *visit) []string {
+	return []string{"shown", g.site.Name, v.session.Challenge, v.session.Subject.String()}
+}
+
+// showHeld shows a page that the console answered a login with, once, at the
+// first page load after the pass.
+func (g *Gateway) showHeld(v *visit) (shown bool, err error) {
+	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
+	defer cancel()
+	held, err := g.svc.Escrow.Release(ctx, shownID(v.session.Challenge), v.session.EscrowKey(), g.shown(v)...)
+	if errors.Is(err, escrow.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return true, g.fault(v, err)
+	}
+	unshare(held.Answer.Header)
+	held.Answer.WriteTo(v.w)
+	return true, nil
+}
+
+// goOn leads the browser on. To another origin it needs a page in between:
+// our form's policy (form-action 'self') holds for the redirects that follow.
+func (g *Gateway) goOn(v *visit, to string) error {
+	u, err := url.Parse(to)
+	if err == nil && (u.Host == "" || u.Host == v.Host) && u.Opaque == "" {
+		v.w.Header().Set("Cache-Control", "no-store")
+		v.w.Header().Set("Location", to)
+		v.w.WriteHeader(http.StatusSeeOther)
+		return nil
+	}
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		return g.unclear(v, "a redirect to "+to)
+	}
+	v.w.Header().Set("Refresh", "0; url="+u.String())
+	return g.tell(v, http.StatusOK, refusal{notice: templates.Notice{Kind: templates.NoticeContinue, Next: u.String()}})
+}
