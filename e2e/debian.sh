@@ -7,7 +7,7 @@ umask 022
 
 packages=(
 	# What the tests run.
-	dokuwiki wordpress mariadb-server mariadb-client
+	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
 	# What a root needs to start anything at all.
 	base-files libc-bin
