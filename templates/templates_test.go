@@ -79,7 +79,7 @@ func TestLongestNameKeepsEnrollmentSmall(t *testing.T) {
 	for _, a := range s.assets.files {
 		size += len(a.body)
 	}
-	if w.Code != http.StatusTeapot || size > 36<<10 {
+	if w.Code != http.StatusTeapot || size > 30<<10 {
 		t.Errorf("status %d, %d bytes", w.Code, size)
 	}
 }
