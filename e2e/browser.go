@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,13 +85,20 @@ func (b *Browser) Goto(url string) {
 	run(b, "open "+url, chromedp.Navigate(url))
 }
 
-// Fill replaces what stands in a field by typing.
+// Fill replaces what stands in a field by typing. A page's script may move the focus meanwhile, as WordPress's does a
+// moment after loading; a person would look and type again.
 func (b *Browser) Fill(selector, text string) {
 	b.t.Helper()
 	field := chromedp.CSS(selector)
 	run(b, "find "+selector, chromedp.WaitVisible(field))
-	Eval[bool](b, fmt.Sprintf("document.querySelector(%q).select(), true", selector))
-	run(b, "fill "+selector, chromedp.SendKeys(field, kb.Delete+text))
+	for range 3 {
+		Eval[bool](b, fmt.Sprintf("document.querySelector(%q).select(), true", selector))
+		run(b, "fill "+selector, chromedp.SendKeys(field, kb.Delete+text))
+		if run(b, "read "+selector, chromedp.Value(field)) == text {
+			return
+		}
+	}
+	b.fail("fill "+selector, errors.New("the field does not keep what is typed"))
 }
 
 // Click clicks and does not wait for anything that follows.

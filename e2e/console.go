@@ -32,7 +32,24 @@ type Console struct {
 	// AppPassword lets Alice in over WordPress's interfaces; other consoles have none.
 	AppPassword string
 
+	login  form
 	server *process
+}
+
+// form is a console's login page, with the selectors of what a person touches on it.
+type form struct {
+	path, name, password, submit string
+}
+
+// SignIn fills in the console's own login page as it is served at base, which is the gateway's address or the
+// console's, and returns the status of the page that follows. The name comes last because WordPress's page moves the
+// focus there a moment after loading.
+func (c *Console) SignIn(b *Browser, base string, a Account) int {
+	b.t.Helper()
+	b.Goto(base + c.login.path)
+	b.Fill(c.login.password, a.Password)
+	b.Fill(c.login.name, a.Name)
+	return b.Follow(c.login.submit)
 }
 
 // Log is what the console's server printed: each request that reached it.

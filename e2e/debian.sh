@@ -30,7 +30,12 @@ mkdir -p "$base"
 exec 9>"$base/lock"
 flock 9
 
-if [[ -e $root/.ready ]]; then
+# works tells whether what lies there can be run, whatever its stamp says.
+works() {
+	[[ -e $root/.ready && $(chroot "$root" php8.2 -m) == *mysqli* && $(chroot "$root" mariadbd --version) == *MariaDB* ]]
+}
+
+if works; then
 	echo "$root"
 	exit
 fi
@@ -92,5 +97,6 @@ done
 echo '<?php' >"$root/etc/wordpress/config-default.php"
 
 touch "$root/.ready"
+works || die "what was unpacked does not run"
 say "done: $(du -sh "$root" | cut -f1)"
 echo "$root"

@@ -42,6 +42,7 @@ func StartDokuWiki(t testing.TB) *Console {
 	s.write(t, "data/pages/secret.txt", marker)
 	c := serve(t, "DokuWiki", s, "/usr/share/dokuwiki")
 	c.Secret, c.Marker = "/doku.php?id=secret", marker
+	c.login = form{"/doku.php?id=secret&do=login", "input[name=u]", "input[name=p]", "#dw__login button[type=submit]"}
 	return c
 }
 

@@ -36,10 +36,7 @@ func TestHarnessDokuWiki(t *testing.T) {
 func TestHarnessDokuWikiBrowser(t *testing.T) {
 	wiki := StartDokuWiki(t)
 	b := OpenBrowser(t)
-	b.Goto(wiki.URL + "/doku.php?id=secret&do=login")
-	b.Fill("input[name=u]", Alice.Name)
-	b.Fill("input[name=p]", Alice.Password)
-	b.Follow("#dw__login button[type=submit]")
+	wiki.SignIn(b, wiki.URL, Alice)
 	if page := b.Page(); !strings.Contains(page, wiki.Marker) {
 		t.Errorf("after the login the page reads:\n%s", page)
 	}
@@ -76,10 +73,7 @@ func TestHarnessWordPressAppPassword(t *testing.T) {
 func TestHarnessWordPressBrowser(t *testing.T) {
 	blog := StartWordPress(t)
 	b := OpenBrowser(t)
-	b.Goto(blog.URL + "/wp-login.php")
-	b.Fill("#user_login", Alice.Mail)
-	b.Fill("#user_pass", Alice.Password)
-	b.Follow("#wp-submit")
+	blog.SignIn(b, blog.URL, Account{Name: Alice.Mail, Password: Alice.Password})
 	if !b.Has("#wpadminbar") {
 		t.Errorf("after the login the page at %s reads:\n%s", b.URL(), b.Page())
 	}

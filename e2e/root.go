@@ -88,12 +88,13 @@ func (s scratch) write(t testing.TB, name, content string) {
 	}
 }
 
-// command is a program of the unpacked root, locked into it.
+// command is a program of the unpacked root, locked into it. It is the first process of a namespace of its own, so that
+// what it forks cannot outlive it.
 func (s scratch) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/bin:/usr/sbin", "HOME=/tmp", "LANG=C.UTF-8"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: s.root}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: s.root, Cloneflags: syscall.CLONE_NEWPID}
 	return cmd
 }
 

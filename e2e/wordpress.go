@@ -37,6 +37,7 @@ func StartWordPress(t testing.TB) *Console {
 	}
 	c := serve(t, "WordPress", s, "/usr/share/wordpress")
 	c.Secret, c.Marker, c.AppPassword = "/secret/", marker, strings.TrimSpace(password)
+	c.login = form{"/wp-login.php", "#user_login", "#user_pass", "#wp-submit"}
 	return c
 }
 
