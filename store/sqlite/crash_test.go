@@ -23,12 +23,16 @@ import (
 	"github.com/stepgate/stepgate/store/sqlite"
 )
 
-// childEnv makes the test binary the child of TestKill: "DIR ROUND" follow.
-const childEnv = "STEPGATE_TEST_KILL_CHILD"
+// childEnv makes the test binary a second process that works in the directory
+// it names; names of its own come from the round.
+const (
+	childEnv = "STEPGATE_TEST_CHILD"
+	roundEnv = "STEPGATE_TEST_ROUND"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
-		fmt.Println("stopped:", work(dir, os.Getenv(childEnv+"_ROUND")))
+		fmt.Println("stopped:", work(dir, os.Getenv(roundEnv)))
 		return
 	}
 	os.Exit(m.Run())
@@ -139,13 +143,13 @@ func want(want, got error) error {
 }
 
 // work does all operations again and again and says of each that it is done,
-// until it is killed.
+// until it is killed, or for so long that the test notices.
 func work(dir, round string) error {
 	s, err := openBoth(dir)
 	if err != nil {
 		return err
 	}
-	for i := 0; ; i++ {
+	for i := range 20_000 {
 		name := fmt.Sprintf("%s-%d", round, i)
 		for _, op := range operations {
 			if err := op.do(context.Background(), s, name); err != nil {
@@ -154,6 +158,7 @@ func work(dir, round string) error {
 			fmt.Println(op.name, name)
 		}
 	}
+	return errors.New("nobody killed it")
 }
 
 // TestKill kills a working process at random moments. Whatever it had
@@ -177,7 +182,7 @@ func TestKill(t *testing.T) {
 func killed(t *testing.T, dir, round string) (lines [][2]string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir, childEnv+"_ROUND="+round)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, roundEnv+"="+round)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -226,7 +231,9 @@ func TestSecondProcess(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "accounts.db")
 	openAccounts(t, path)
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+dir)
 	said, err := cmd.Output()
 	must(t, err)

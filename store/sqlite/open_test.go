@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
+	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/sqlite"
-
-	"github.com/stepgate/stepgate/audit"
 )
 
 var alice = identity.Subject{Realm: "wiki", Name: "alice"}
@@ -163,6 +162,8 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestInterruptedFirstStart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.db")
 	foreign(t, path, "PRAGMA application_id = 1397161986")
+	_, err := sqlite.OpenSessions(path)
+	wantError(t, err, path, "name another path")
 	must(t, openAccounts(t, path).SpendID(t.Context(), "c", time.Now()))
 }
 
