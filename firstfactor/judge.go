@@ -25,6 +25,9 @@ const (
 	Success
 )
 
+// String is the word in logs and metrics.
+func (o Outcome) String() string { return [...]string{"unclear", "failure", "success"}[o] }
+
 // Verdict is what an answer to a login means.
 type Verdict struct {
 	Outcome Outcome

@@ -17,13 +17,13 @@ func (c *Console) Prepare() error {
 		errs = append(errs, errors.New("login: say which request signs a person in, as `login POST /login {…}`, or name a preset"))
 	}
 	for i := range c.Logins {
-		if err := c.Logins[i].check(); err != nil {
+		if err := c.Logins[i].Check(); err != nil {
 			errs = append(errs, fmt.Errorf("login: %w", err))
 		}
 	}
 	if c.Subject == nil {
 		errs = append(errs, errors.New("subject: say where the console names the person: cookie, header, json or probe"))
-	} else if err := c.Subject.prepare(); err != nil {
+	} else if err := c.Subject.Prepare(); err != nil {
 		errs = append(errs, fmt.Errorf("subject: %w", err))
 	}
 	for _, m := range slices.Concat(c.Public, c.Logout) {
@@ -51,7 +51,8 @@ func (c *Console) checkCookies() error {
 	return nil
 }
 
-func (l *Login) check() error {
+// Check reports what a login lacks, and sets what it leaves out.
+func (l *Login) Check() error {
 	if err := l.Match.Validate(); err != nil {
 		return err
 	}
@@ -75,7 +76,8 @@ func (c Condition) zero() bool {
 		c.Location+c.Body+c.Probe == ""
 }
 
-func (s *Subject) prepare() error {
+// Prepare checks where the name stands, and compiles the pattern.
+func (s *Subject) Prepare() error {
 	sources := 0
 	for _, set := range []bool{s.Cookie != "", s.Header != "", s.JSON != "" || s.Probe != "", s.Typed} {
 		if set {

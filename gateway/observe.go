@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,7 +54,7 @@ func (g *Gateway) observeLogin(v *visit) error {
 	defer cancel()
 	verdict := g.site.Console.Judge(ctx, g.site.Realm, v.attempt, held, g.prober(v), g.svc.Now())
 	g.meter.LoginJudged(verdict.Outcome)
-	g.log.Info("observing: a login", "site", g.site.Name, "outcome", [...]string{"unclear", "failure", "success"}[verdict.Outcome],
+	g.log.Info("observing: a login", "site", g.site.Name, "outcome", verdict.Outcome.String(),
 		"subject", verdict.Identity.Subject().String(), "differs", verdict.Differs)
 	held.WriteTo(v.w)
 	return nil

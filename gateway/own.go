@@ -7,7 +7,6 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/identity"
-	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/templates"
 )
 

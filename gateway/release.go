@@ -8,7 +8,6 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
-	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
 )

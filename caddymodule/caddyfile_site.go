@@ -1,0 +1,193 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/match"
+)
+
+// parseSite reads a site's directive:
+//
+//	stepgate NAME {
+//		realm   NAME
+//		protect MATCH
+//		public  MATCH
+//		logout  MATCH
+//		bypass  NAME MATCH
+//		observe 2026-12-01
+//		first_factor console [PRESET] {…}
+//		policy {…}
+//	}
+func parseSite(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	d := h.Dispenser
+	d.Next()
+	site := new(Handler)
+	if err := siteName(d, site); err != nil {
+		return nil, err
+	}
+	at := *d // to report what only the whole can tell
+	if err := block(d, "stepgate "+site.Name, siteWords(h, site)); err != nil {
+		return nil, err
+	}
+	if _, err := site.build(); err != nil {
+		return nil, at.WrapErr(errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	}
+	return h.NewRoute(nil, site), nil
+}
+
+func siteName(d *caddyfile.Dispenser, site *Handler) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0:
+		return d.Err("stepgate needs a name for the site, as `stepgate wiki {`: sessions are keyed by it")
+	case strings.ContainsAny(args[0][:1], "@/*"):
+		return d.Errf("stepgate takes no matcher %q: what it does not see it cannot protect; use `protect` and `public` inside", args[0])
+	case len(args) > 1:
+		return d.Errf("stepgate takes one name, not %q as well", args[1])
+	}
+	site.Name = args[0]
+	if err := checkName(site.Name); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func siteWords(h httpcaddyfile.Helper, site *Handler) words {
+	rule := func(into *match.Matches) func(*caddyfile.Dispenser) error {
+		return func(d *caddyfile.Dispenser) error {
+			m, err := parseMatch(h, d.Val())
+			*into = append(*into, m)
+			return err
+		}
+	}
+	return words{
+		"realm":   checked(one(&site.Realm), func() error { return checkName(site.Realm) }),
+		"protect": rule(&site.Protect), "public": rule(&site.Public), "logout": rule(&site.Logout),
+		"bypass":       func(d *caddyfile.Dispenser) error { return parseBypass(h, site) },
+		"observe":      checked(one(&site.Observe), func() error { _, err := site.observeUntil(); return err }),
+		"first_factor": func(d *caddyfile.Dispenser) error { return parseFirstFactor(h, site) },
+		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &site.Policy) },
+	}
+}
+
+func parseBypass(h httpcaddyfile.Helper, site *Handler) error {
+	if !h.NextArg() || strings.ContainsAny(h.Val()[:1], "@/*") {
+		return h.Err("bypass takes a name for the audit trail and then what it is for, as `bypass ci @ci`")
+	}
+	b := Bypass{Name: h.Val()}
+	var err error
+	b.Match, err = parseMatch(h, "bypass")
+	site.Bypass = append(site.Bypass, b)
+	return err
+}
+
+// parseFirstFactor reads `first_factor console [PRESET] {…}`.
+func parseFirstFactor(h httpcaddyfile.Helper, site *Handler) error {
+	d := h.Dispenser
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0 || args[0] != "console":
+		return d.Err("first_factor takes a source; this version has console")
+	case len(args) > 2:
+		return d.Errf("first_factor console takes one preset, not %q as well", args[2])
+	case len(site.FirstFactor) > 0:
+		return d.Err("first_factor stands twice; this version takes one")
+	}
+	c := new(firstfactor.Console)
+	if len(args) == 2 {
+		c.Preset = args[1]
+		if _, err := c.WithPreset(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	site.FirstFactor = append(site.FirstFactor, Source{Console: c})
+	return block(d, "first_factor console", consoleWords(h, c))
+}
+
+func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
+	return words{
+		"login_page":     one(&c.LoginPage),
+		"login":          func(d *caddyfile.Dispenser) error { return parseLogin(h, c) },
+		"subject":        func(d *caddyfile.Dispenser) error { return parseSubject(d, c) },
+		"session_cookie": some(&c.SessionCookies),
+		"session_header": some(&c.SessionHeaders),
+		"session_token":  func(d *caddyfile.Dispenser) error { return parseToken(d, c) },
+		"rolling": func(d *caddyfile.Dispenser) error {
+			c.Rolling = true
+			if d.NextArg() {
+				return d.Err("rolling takes no argument")
+			}
+			return nil
+		},
+	}
+}
+
+// parseLogin reads:
+//
+//	login MATCH {
+//		username form|json FIELD
+//		success  CONDITION
+//		failure  CONDITION
+//		hold     all|cookies
+//	}
+func parseLogin(h httpcaddyfile.Helper, c *firstfactor.Console) error {
+	d := h.Dispenser
+	var l firstfactor.Login
+	var err error
+	if l.Match, err = parseMatch(h, "login"); err != nil {
+		return err
+	}
+	at := *d
+	var hold string
+	err = block(d, "login", words{
+		"username": func(d *caddyfile.Dispenser) error { return parseUsername(d, &l.Username) },
+		"success":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Success) },
+		"failure":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Failure) },
+		"hold":     one(&hold),
+	})
+	if err != nil {
+		return err
+	}
+	l.Hold = firstfactor.Hold(hold)
+	if err := l.Check(); err != nil {
+		return at.WrapErr(err)
+	}
+	c.Logins = append(c.Logins, l)
+	return nil
+}
+
+func parseUsername(d *caddyfile.Dispenser, f *firstfactor.Field) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 || args[0] != "form" && args[0] != "json" {
+		return d.Err("username takes the kind and the field, as `username form user` or `username json /user`")
+	}
+	if args[0] == "form" {
+		f.Form = args[1]
+	} else {
+		f.JSON = args[1]
+	}
+	return nil
+}
+
+func parseToken(d *caddyfile.Dispenser, c *firstfactor.Console) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 || args[0] != "json" || !strings.HasPrefix(args[1], "/") {
+		return d.Err("session_token takes a pointer into the login's answer, as `session_token json /access_token`")
+	}
+	c.SessionTokens = append(c.SessionTokens, args[1])
+	return nil
+}
+
+func httpJSON(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // our own structs of strings and numbers
+	}
+	return raw
+}
