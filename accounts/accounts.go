@@ -57,8 +57,9 @@ type Store interface {
 	// for one subject exactly one succeeds.
 	BindFirst(ctx context.Context, c Credential) error
 	// AdvanceStep spends every TOTP step of the credential up to and
-	// including step. ErrSpent if the last spent one is not lower. passed
-	// also records the use for the person to see.
+	// including step. ErrSpent if the last spent one is not lower; a credential
+	// that is not there is another error. passed also records the use for the
+	// person to see.
 	AdvanceStep(ctx context.Context, credentialID string, step int64, passed bool, now time.Time) error
 	// SpendID marks an id (of a challenge, stash, code) as used until expires,
 	// after which whatever it names is void anyhow. ErrSpent the second time.

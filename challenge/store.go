@@ -49,6 +49,7 @@ var (
 
 // Store keeps challenges until they expire. Every method is one atomic step.
 type Store interface {
+	// Create stores a new challenge. An id in use is an error.
 	Create(ctx context.Context, r Record) error
 	// Find returns a challenge that has not expired at now.
 	Find(ctx context.Context, id string, now time.Time) (Record, error)

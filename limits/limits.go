@@ -25,7 +25,9 @@ type Balance struct {
 	RetryAt   time.Time // when the next attempt is allowed; zero if it is now
 }
 
-// Store keeps the TATs. Every method is one atomic step over all rates.
+// Store keeps the TATs. Every method is one atomic step over all rates. A key
+// has one counter for each Period, so that a Count that the operator changes
+// forgets nothing: no rate, or two of one Period, are an error.
 type Store interface {
 	// Peek tells what a Charge at now would find, and takes nothing: Allowed
 	// is whether it would be allowed, Remaining how many are left before it.

@@ -44,16 +44,18 @@ var ErrNotFound = errors.New("sessions: not found")
 
 // Store keeps records until they expire. Every method is one atomic step.
 type Store interface {
-	// Create stores a new record.
+	// Create stores a new record. An ID in use is an error.
 	Create(ctx context.Context, r Record) error
 	// Find returns a record that has not expired at now, neither absolutely
-	// nor by idleness; otherwise ErrNotFound.
+	// nor by idleness (at ExpiresAt, and at SeenAt plus Idle, it has);
+	// otherwise ErrNotFound.
 	Find(ctx context.Context, id ID, now time.Time) (Record, error)
 	// Replace ends old and stores r in its place: the change of level. If old
-	// is gone it stores nothing and returns ErrNotFound.
+	// is gone it stores nothing and returns ErrNotFound. Whether old has
+	// expired is for Find to say, before.
 	Replace(ctx context.Context, old ID, r Record) error
-	// Touch moves SeenAt forward, never back. A session that is gone is no
-	// error.
+	// Touch moves SeenAt forward, never back, and revives nothing that was
+	// idle for too long. A session that is gone is no error.
 	Touch(ctx context.Context, id ID, seen time.Time) error
 	// End removes one session and returns it; ErrNotFound if it is gone.
 	End(ctx context.Context, id ID) (Record, error)
