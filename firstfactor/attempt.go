@@ -225,16 +225,15 @@ func (f *fields) username(want Field) (string, bool, error) {
 	return "", false, nil
 }
 
-// single refuses a login with any doubled field: which one counts is the
-// console's guess and ours.
+// single refuses a login with a field that stands twice in its query or in
+// its body: which one counts is the console's guess and ours. A field in both
+// is how some consoles write their own forms (DokuWiki's `id`).
 func (f *fields) single() error {
-	seen := make(map[string]bool)
-	for _, fields := range append(slices.Clone(f.query[:1]), f.form) {
+	for _, fields := range append(slices.Clone(f.query), f.form) {
 		for name, values := range fields {
-			if (len(values) > 1 || seen[name]) && !strings.HasSuffix(name, "[]") {
+			if len(values) > 1 && !strings.HasSuffix(name, "[]") {
 				return fmt.Errorf("%w: the field %q stands twice", ErrLogin, name)
 			}
-			seen[name] = true
 		}
 	}
 	return nil

@@ -14,7 +14,8 @@ type Console struct {
 	// by word.
 	Preset string `json:"preset,omitempty"`
 	// LoginPage is the path and query that a person without a session is led
-	// to. {return} in it becomes the wanted address, query-escaped.
+	// to. {return} in it becomes the wanted path and query, {query.NAME} a
+	// field of the wanted query, both query-escaped.
 	LoginPage string `json:"login_page,omitempty"`
 	// Logins are the requests that sign somebody in.
 	Logins []Login `json:"logins,omitempty"`

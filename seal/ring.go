@@ -192,9 +192,10 @@ func (b *Boxes) Open(sealed []byte, bound ...string) ([]byte, error) {
 	if len(sealed) == 0 || len(sealed) < 1+int(sealed[0]) {
 		return nil, ErrOpen
 	}
-	box, ok := b.byID[string(sealed[1:1+sealed[0]])]
+	id, rest := string(sealed[1:1+int(sealed[0])]), sealed[1+int(sealed[0]):]
+	box, ok := b.byID[id]
 	if !ok {
-		return nil, fmt.Errorf("%w %q", ErrUnknownKey, sealed[1:1+sealed[0]])
+		return nil, fmt.Errorf("%w %q", ErrUnknownKey, id)
 	}
-	return box.Open(sealed[1+sealed[0]:], bound...)
+	return box.Open(rest, bound...)
 }
