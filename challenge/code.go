@@ -128,8 +128,11 @@ func (f *Flow) failed(ctx context.Context, r Record, a accounts.Account, c found
 	if err := f.note(ctx, r, v, audit.ChallengeFailed, policy.Reason{Code: reason}); err != nil {
 		return Result{}, err
 	}
-	if b.Remaining == 0 {
-		b.Allowed = false // this was the last: say so now
+	switch {
+	case b.Remaining == 0:
+		b.Allowed = false // this was the last for long: say so now
+	case left == 0:
+		return f.exhausted(ctx, r)
 	}
 	return f.ask(r, a, message, b), nil
 }

@@ -163,13 +163,20 @@ func (f *Flow) attempt(ctx context.Context, r Record, most int) (left int, over 
 	case errors.Is(err, ErrNotFound):
 		return 0, &gone, nil
 	case errors.Is(err, ErrExhausted):
-		_, err := f.Challenges.Take(ctx, r.ID, f.Now())
-		if errors.Is(err, ErrNotFound) {
-			err = nil
-		}
-		return 0, &Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true}, err
+		result, err := f.exhausted(ctx, r)
+		return 0, &result, err
 	}
 	return left, nil, err
+}
+
+// exhausted ends a challenge whose attempts are used up: the next needs the
+// password again.
+func (f *Flow) exhausted(ctx context.Context, r Record) (Result, error) {
+	_, err := f.Challenges.Take(ctx, r.ID, f.Now())
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true}, err
 }
 
 // spend makes a challenge unusable, in both stores: of two parallel passes

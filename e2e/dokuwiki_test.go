@@ -194,13 +194,13 @@ func TestDokuWikiOtherLogins(t *testing.T) {
 		"two names":                     raw.Get("/doku.php?u=x&u=alice&p=" + url.QueryEscape(Alice.Password) + "&id=secret"),
 		"Basic":                         raw.Get(wiki.Secret, basic),
 		"Basic at the login page":       raw.Get("/doku.php?do=login&id=secret", basic),
-		"Basic under another scheme":    raw.Get("/doku.php?do=login&id=secret", strings.Replace(basic, "Basic ", "Xxxxx ", 1)),
-		"XML-RPC login":                 raw.Do("POST", "/lib/exe/xmlrpc.php", call, "Content-Type: text/xml"),
-		"XML-RPC with Basic":            raw.Do("POST", "/lib/exe/xmlrpc.php", page, "Content-Type: text/xml", basic),
-		"XML-RPC with u and p":          raw.Do("POST", "/lib/exe/xmlrpc.php?"+query, page, "Content-Type: text/xml"),
-		"doku.php under another path":   raw.Get("/lib/exe/css.php/../../../doku.php?do=x&" + query),
-		"doku.php behind an asset":      raw.Get("/doku.php/lib/exe/css.php?id=secret", basic),
-		"an encoded path":               raw.Get("/lib/exe/css.php%2f..%2f..%2f..%2fdoku.php?id=secret", basic),
+		"Basic under another scheme at the login page": raw.Get("/doku.php?do=login&id=secret", strings.Replace(basic, "Basic ", "Xxxxx ", 1)),
+		"XML-RPC login":               raw.Do("POST", "/lib/exe/xmlrpc.php", call, "Content-Type: text/xml"),
+		"XML-RPC with Basic":          raw.Do("POST", "/lib/exe/xmlrpc.php", page, "Content-Type: text/xml", basic),
+		"XML-RPC with u and p":        raw.Do("POST", "/lib/exe/xmlrpc.php?"+query, page, "Content-Type: text/xml"),
+		"doku.php under another path": raw.Get("/lib/exe/css.php/../../../doku.php?do=x&" + query),
+		"doku.php behind an asset":    raw.Get("/doku.php/lib/exe/css.php?id=secret", basic),
+		"an encoded path":             raw.Get("/lib/exe/css.php%2f..%2f..%2f..%2fdoku.php?id=secret", basic),
 	} {
 		withheld(t, what, wiki, answer, dokuwikiSession)
 		if answer.StatusCode == 200 && !strings.Contains(what, "asset") && !strings.Contains(what, "login page") {
@@ -237,7 +237,8 @@ func TestDokuWikiCookieTricks(t *testing.T) {
 		"sealed by nobody":    dw.Name + "=~" + dw.Value,
 	} {
 		for _, path := range []string{wiki.Secret, "/doku.php?do=login&id=secret"} {
-			a := raw.Get(path, "Cookie: "+cookie, "Accept: text/html")
+			a := raw.Send("GET " + path + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(g.URL, "http://") +
+				"\r\nAccept: text/html\r\nConnection: close\r\nCookie: " + cookie + "\r\n\r\n")
 			withheld(t, "an old cookie "+what, wiki, a, dokuwikiSession)
 			if strings.Contains(a.Text, "Logged in as") {
 				t.Errorf("an old cookie %s makes the wiki know alice at %s", what, path)
@@ -337,4 +338,3 @@ func TestDokuWikiKill(t *testing.T) {
 		t.Error("a used code is good again after a restart")
 	}
 }
-

@@ -3,10 +3,14 @@ package firstfactor
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/stepgate/stepgate/match"
 )
 
 // Prepare checks the description and readies it for use. Its errors name the
@@ -32,10 +36,22 @@ func (c *Console) Prepare() error {
 	return errors.Join(errs...)
 }
 
+// checkLoginPage also makes the page public: people without a session are led
+// to it.
 func (c *Console) checkLoginPage() error {
-	if !strings.HasPrefix(c.LoginPage, "/") || strings.HasPrefix(c.LoginPage, "//") {
+	page, rawQuery, _ := strings.Cut(c.LoginPage, "?")
+	fields, err := url.ParseQuery(rawQuery)
+	if err != nil || !strings.HasPrefix(page, "/") || strings.HasPrefix(page, "//") {
 		return fmt.Errorf("login_page %q: give the path that shows the console's login form, as /login", c.LoginPage)
 	}
+	public := match.Match{Methods: []string{http.MethodGet, http.MethodHead}, Paths: []string{page},
+		Query: make(map[string]string)}
+	for name := range fields {
+		if value := fields.Get(name); !strings.ContainsRune(value, '{') {
+			public.Query[name] = value
+		}
+	}
+	c.Public = append(slices.Clone(c.Public), public)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,6 +37,18 @@ type problem struct {
 	Reference    string          `json:"reference,omitempty"`
 }
 
+// secondFactorNeeded is a problem of scripts only: a person is led to the
+// challenge instead.
+const secondFactorNeeded templates.NoticeKind = "second_factor_needed"
+
+// title is what a problem is called in the client's language.
+func (g *Gateway) title(v *visit, kind templates.NoticeKind) string {
+	if kind == secondFactorNeeded {
+		return g.pages.Text(v.Request.Request, templates.ProblemSecondFactor)
+	}
+	return g.pages.Text(v.Request.Request, "notice."+string(kind)+".title")
+}
+
 // problemTypes is where the documentation explains each type.
 const problemTypes = "https://stepgate.dev/problems/"
 
@@ -50,7 +63,7 @@ func (g *Gateway) tell(v *visit, status int, r refusal) error {
 
 func (g *Gateway) tellMachine(v *visit, status int, r refusal) error {
 	p := problem{Type: problemTypes + string(r.notice.Kind), Status: status, Detail: r.notice.Detail,
-		Title:        g.pages.Text(v.Request.Request, "notice."+string(r.notice.Kind)+".title"),
+		Title:        g.title(v, r.notice.Kind),
 		ChallengeURL: r.challengeURL, Reasons: r.decision.Reasons, Reference: r.reference}
 	if len(r.decision.Reasons) > 0 {
 		p.Reason = r.decision.Reasons[0].Code
@@ -82,7 +95,7 @@ func (g *Gateway) toChallenge(v *visit, d policy.Decision) error {
 		return redirect(v, Base+"/challenge")
 	}
 	return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: Base + "/challenge",
-		notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
+		notice: templates.Notice{Kind: secondFactorNeeded}})
 }
 
 // toSignIn leads a person to the console's own login page.
@@ -95,17 +108,25 @@ func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
 		return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: to,
 			notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
 	}
-	if page, _, _ := strings.Cut(to, "?"); v.Is(page) && v.Safe() {
-		// The login page itself is not public: a redirect would never end.
-		return g.tell(v, http.StatusForbidden, refusal{decision: d, notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
-	}
 	return redirect(v, to)
 }
 
-// signInPath is the console's login page for somebody who wanted a path.
+// signInPath is the console's login page for somebody who wanted a path:
+// {return} stands for the whole of it, {query.NAME} for a field of its query.
 func (g *Gateway) signInPath(wanted string) string {
-	return strings.ReplaceAll(g.site.Console.LoginPage, "{return}", url.QueryEscape(wanted))
+	return placeholder.ReplaceAllStringFunc(g.site.Console.LoginPage, func(name string) string {
+		if name == "{return}" {
+			return url.QueryEscape(wanted)
+		}
+		u, err := url.Parse(wanted)
+		if err != nil {
+			return ""
+		}
+		return url.QueryEscape(u.Query().Get(strings.Trim(name[len("{query."):], "}")))
+	})
 }
+
+var placeholder = regexp.MustCompile(`\{return\}|\{query\.[^}]+\}`)
 
 func redirect(v *visit, to string) error {
 	v.w.Header().Set("Cache-Control", "no-store")
