@@ -14,10 +14,11 @@ import (
 // pass forwards a verified request with the console's session, and watches
 // the answer: the person inside a session never changes.
 func (g *Gateway) pass(v *visit) error {
-	if v.session.Challenge != "" && v.navigates() {
+	if v.session.Challenge != "" && !v.session.Shown.Load() && v.navigates() {
 		if shown, err := g.showHeld(v); shown || err != nil {
 			return err
 		}
+		v.session.Shown.Store(true)
 	}
 	keeper := g.keeper(v)
 	g.site.Console.OpenCookies(v.Header, keeper)

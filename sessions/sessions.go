@@ -42,6 +42,10 @@ type Session struct {
 	Record
 	// Cookies opens and seals the console's cookies of this family.
 	Cookies *seal.Boxes
+	// Shown: no answer of the login waits to be shown any more. One is put by
+	// only before the browser gets this session's cookie, so the store needs
+	// to be asked once and not at every page load.
+	Shown atomic.Bool
 
 	tokens  [][]byte // keys of the digests of console tokens
 	token   token
