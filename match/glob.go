@@ -39,15 +39,18 @@ func NameGlob(pattern, name string) bool {
 
 // FoldName is a field's or cookie's name as a lenient console may read it:
 // decoded, without blanks around it, and with PHP's replacements of the
-// characters that no variable's name can have.
+// characters that no variable's name can have. An open bracket is one of them
+// ("a[b" is "a_b"), unless a closing one makes an array of it ("a[b]" is "a").
 func FoldName(name string) string {
 	if decoded, err := url.QueryUnescape(name); err == nil {
 		name = decoded
 	}
 	name, _, _ = strings.Cut(name, "\x00")
 	name = strings.Trim(name, " \t\r\n\v\f")
-	if i := strings.IndexByte(name, '['); i > 0 {
+	if i := strings.IndexByte(name, '['); i > 0 && strings.IndexByte(name[i:], ']') > 0 {
 		name = name[:i]
 	}
-	return strings.NewReplacer(".", "_", " ", "_", "[", "_").Replace(name)
+	return folding.Replace(name)
 }
+
+var folding = strings.NewReplacer(".", "_", " ", "_", "[", "_")
