@@ -1,10 +1,14 @@
 package caddymodule
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +45,10 @@ type App struct {
 	storage keyStorage
 	dir     string
 	meters  *meters
+	sites   map[string]string // settings by name
 	shared  atomic.Pointer[gateway.Services]
+	settled chan struct{} // closed when shared is set, or never will be
+	settle  func()
 	release []func() error
 }
 
@@ -53,6 +60,12 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision checks what can be checked without opening a store.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.log = ctx.Slogger()
+	a.sites = make(map[string]string)
+	a.settled = make(chan struct{})
+	a.settle = sync.OnceFunc(func() { close(a.settled) })
+	if err := a.replace(); err != nil {
+		return err
+	}
 	a.storage = keyStorage{Storage: ctx.Storage(), dir: a.Keys}
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
 	if a.Brand == "" {
@@ -69,16 +82,51 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	return err
 }
 
+// replace puts in what {env.X} and {file.X} stand for. A file that cannot be
+// read counts as empty in Caddy; here it is an error, or people would see a
+// nameless page and keys would be looked for elsewhere.
+func (a *App) replace() error {
+	replacer := caddy.NewReplacer()
+	for _, option := range []struct {
+		word  string
+		value *string
+	}{{"brand", &a.Brand}, {"help", &a.Help}, {"keys", &a.Keys}, {"overlay", &a.Overlay}} {
+		text, err := replacer.ReplaceOrErr(*option.value, true, true)
+		if err != nil {
+			return fmt.Errorf("%s: %w: set the variable, make the file readable, or correct its name", option.word, err)
+		}
+		*option.value = text
+	}
+	return nil
+}
+
+// claim takes a name for a site. Two consoles under one name would let in
+// each other's sessions; the same site on two servers is one.
+func (a *App) claim(h *Handler) error {
+	settings, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	if other, taken := a.sites[h.Name]; taken && other != string(settings) {
+		return fmt.Errorf("stepgate %s stands twice with different settings: sessions are keyed by the name, so give each site its own", h.Name)
+	}
+	a.sites[h.Name] = string(settings)
+	return nil
+}
+
 func checkFactors(names []string) error {
-	for _, name := range names {
+	for i, name := range names {
 		if name != "totp" {
 			return fmt.Errorf("factors: %q is not a factor of this version; it has totp", name)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("factors: %s stands twice; keep one", name)
 		}
 	}
 	return nil
 }
 
-// Start opens the stores. Requests that come earlier get 503.
+// Start opens the stores. Requests that come earlier wait for it.
 func (a *App) Start() error {
 	ring, err := a.storage.load()
 	if err != nil {
@@ -88,7 +136,7 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	if err := files.checkRing(ring); err != nil {
+	if err := a.checkBelonging(files, ring); err != nil {
 		return err
 	}
 	live, err := a.openSessions(files, ring)
@@ -96,19 +144,39 @@ func (a *App) Start() error {
 		return err
 	}
 	a.shared.Store(a.services(files, live, ring, time.Now))
+	a.settle()
 	return nil
+}
+
+// startTimeout bounds how long a request waits for the start.
+const startTimeout = 2 * time.Second
+
+// await returns what sites share, once it is there: Caddy starts its apps in
+// any order, and on a reload the new servers may take requests before this
+// app has started. Nil means not now.
+func (a *App) await(ctx context.Context) *gateway.Services {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	select {
+	case <-a.settled:
+	case <-ctx.Done():
+	}
+	return a.shared.Load()
 }
 
 // Stop lets go of what was opened. The last one to let go closes it.
 func (a *App) Stop() error { return a.Cleanup() }
 
-// Cleanup also follows a failed Start.
+// Cleanup also follows a failed Start, and a Provision that failed halfway.
 func (a *App) Cleanup() error {
 	var errs []error
-	for i := len(a.release) - 1; i >= 0; i-- {
-		errs = append(errs, a.release[i]())
+	for _, release := range slices.Backward(a.release) {
+		errs = append(errs, release())
 	}
 	a.release = nil
+	if a.settle != nil {
+		a.settle()
+	}
 	return errors.Join(errs...)
 }
 

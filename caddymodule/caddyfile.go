@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,58 +21,86 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("stepgate", httpcaddyfile.After, "encode")
 }
 
-// words maps each word of a block to what reads it. The reader stands on the
-// word; its arguments and block are next.
-type words map[string]func(d *caddyfile.Dispenser) error
+// reader reads one word of a block. It stands on the word; the word's
+// arguments and block are next.
+type reader func(d *caddyfile.Dispenser) error
 
-// block reads a block of words. A misspelt one is an error that lists them.
+// words maps each word of a block to what reads it.
+type words map[string]reader
+
+// repeats are the words that may stand more than once in a block: what they
+// say adds up. All others would silently replace what stands above them.
+var repeats = []string{"protect", "public", "logout", "bypass", "login", "success", "failure",
+	"session_cookie", "session_header", "session_token"}
+
+// block reads a block of words, if one follows. A misspelt word is an error
+// that lists those there are.
 func block(d *caddyfile.Dispenser, within string, known words) error {
+	last, seen := within, make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		read, ok := known[d.Val()]
-		if !ok {
-			names := make([]string, 0, len(known))
-			for name := range known {
-				names = append(names, name)
-			}
-			slices.Sort(names)
-			return d.Errf("%s has no word %q; it has %s", within, d.Val(), strings.Join(names, ", "))
+		word := d.Val()
+		read, ok := known[word]
+		switch {
+		case word == "{" || word == "}":
+			return d.Errf("%s takes no block here", last)
+		case !ok:
+			return d.Errf("%s has no word %q in this version; it has %s", within, word,
+				strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		case seen[word] && !slices.Contains(repeats, word):
+			return d.Errf("%s stands twice in %s; keep one", word, within)
 		}
 		if err := read(d); err != nil {
 			return err
 		}
+		last, seen[word] = word, true
 	}
 	return nil
 }
 
 // one reads the only argument of a word.
-func one(into *string) func(*caddyfile.Dispenser) error {
+func one(into *string) reader {
 	return func(d *caddyfile.Dispenser) error {
-		word := d.Val()
-		if *into != "" {
-			return d.Errf("%s stands twice; keep one", word)
-		}
-		args := d.RemainingArgs()
+		word, args := d.Val(), d.RemainingArgs()
 		if len(args) != 1 || args[0] == "" {
-			return d.Errf("%s takes one argument, not %d", word, len(args))
+			return d.Errf("%s takes one argument, not %s; quote it if it holds blanks", word, count(args))
 		}
 		*into = args[0]
 		return nil
 	}
 }
 
+func count(args []string) string {
+	if len(args) == 1 {
+		return "an empty one"
+	}
+	return strconv.Itoa(len(args))
+}
+
+// none reads a word that stands alone.
+func none(into *bool) reader {
+	return func(d *caddyfile.Dispenser) error {
+		word := d.Val()
+		if d.NextArg() {
+			return d.Errf("%s stands alone and takes no %q", word, d.Val())
+		}
+		*into = true
+		return nil
+	}
+}
+
 // some reads one or more arguments.
-func some(into *[]string) func(*caddyfile.Dispenser) error {
+func some(into *[]string) reader {
 	return func(d *caddyfile.Dispenser) error {
 		word, args := d.Val(), d.RemainingArgs()
-		if len(args) == 0 {
-			return d.Errf("%s takes at least one argument", word)
+		if len(args) == 0 || slices.Contains(args, "") {
+			return d.Errf("%s takes at least one argument, and no empty one", word)
 		}
 		*into = append(*into, args...)
 		return nil
 	}
 }
 
-func duration(into *caddy.Duration) func(*caddyfile.Dispenser) error {
+func duration(into *caddy.Duration) reader {
 	return func(d *caddyfile.Dispenser) error {
 		var text string
 		word := d.Val()
@@ -105,9 +136,12 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	}
 	app := new(App)
 	err := block(d, "the global option stepgate", words{
-		"brand": one(&app.Brand), "factors": checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }), "keys": one(&app.Keys),
-		"help": one(&app.Help), "overlay": one(&app.Overlay),
-		"policy": func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
+		"brand":   one(&app.Brand),
+		"factors": checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }),
+		"keys":    one(&app.Keys),
+		"help":    one(&app.Help),
+		"overlay": one(&app.Overlay),
+		"policy":  func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
 	})
 	if err != nil {
 		return nil, err
@@ -134,7 +168,7 @@ func parsePolicy(d *caddyfile.Dispenser, p *Policy) error {
 }
 
 // checked reports what a word broke while its line is still known.
-func checked(read func(*caddyfile.Dispenser) error, check func() error) func(*caddyfile.Dispenser) error {
+func checked(read reader, check func() error) reader {
 	return func(d *caddyfile.Dispenser) error {
 		if err := read(d); err != nil {
 			return err
@@ -149,7 +183,7 @@ func checked(read func(*caddyfile.Dispenser) error, check func() error) func(*ca
 func parseProtection(d *caddyfile.Dispenser, p *Policy) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Err("login_protection takes a mode: required")
+		return d.Err("login_protection takes a mode, as `login_protection required`")
 	}
 	p.LoginProtection, p.Factors = args[0], args[1:]
 	if err := p.check(); err != nil {
@@ -158,27 +192,33 @@ func parseProtection(d *caddyfile.Dispenser, p *Policy) error {
 	return nil
 }
 
+// method is how HTTP's methods look. Anything else in its place is a mistake
+// that would leave the rule without effect.
+var method = regexp.MustCompile(`^[A-Z][A-Z-]*$`)
+
 // parseMatch reads `[METHOD…] /path…`, `*` or `@name`.
 func parseMatch(h httpcaddyfile.Helper, word string) (m match.Match, err error) {
 	d := h.Dispenser
 	for d.NextArg() {
 		arg := d.Val()
 		switch {
-		case strings.HasPrefix(arg, "@"):
+		case strings.HasPrefix(arg, "@") && len(m.Paths)+len(m.Methods) == 0:
 			return named(h, word)
+		case strings.HasPrefix(arg, "@"):
+			return m, d.Errf("%s: a named matcher stands alone; put the rest of the line into %s", word, arg)
 		case strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "*"):
 			m.Paths = append(m.Paths, arg)
-		case len(m.Paths) == 0 && strings.ToUpper(arg) == arg:
+		case len(m.Paths) == 0 && method.MatchString(arg):
 			m.Methods = append(m.Methods, arg)
 		default:
-			return m, d.Errf("%s: %q is neither a METHOD, which is in capitals and comes first, nor a /path, * or @matcher", word, arg)
+			return m, d.Errf("%s: %q is neither a METHOD, which is in capitals and comes first, nor a /path, * or a @matcher", word, arg)
 		}
 	}
 	if len(m.Paths) == 0 {
 		return m, d.Errf("%s: say which requests: a /path, * or a @matcher", word)
 	}
 	if err := m.Validate(); err != nil {
-		return m, d.WrapErr(err)
+		return m, d.Errf("%s: %w", word, err)
 	}
 	return m, nil
 }
@@ -188,15 +228,14 @@ func named(h httpcaddyfile.Helper, word string) (m match.Match, err error) {
 	d := h.Dispenser
 	name := d.Val()
 	d.Prev()
-	set, ok, err := h.MatcherToken()
-	if err != nil || !ok {
-		return m, d.Errf("%s: %s: %v; define the matcher in this site, before or after", word, name, err)
-	}
-	if len(set) == 0 {
-		return m, d.Errf("%s: the matcher %s is empty, and would match everything", word, name)
-	}
-	if d.NextArg() {
-		return m, d.Errf("%s: a named matcher stands alone; put %q into it", word, d.Val())
+	set, _, err := h.MatcherToken()
+	switch {
+	case err != nil:
+		return m, d.Errf("%s: there is no matcher %s: define it in this site, before or after", word, name)
+	case len(set) == 0:
+		return m, d.Errf("%s: the matcher %s is empty and would match everything: say in it what is meant, or write *", word, name)
+	case d.NextArg():
+		return m, d.Errf("%s: a named matcher stands alone; put %q into %s", word, d.Val(), name)
 	}
 	m.Matcher = set
 	return m, nil

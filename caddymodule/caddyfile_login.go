@@ -1,8 +1,11 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -21,58 +24,72 @@ import (
 //	probe      /path
 func parseCondition(d *caddyfile.Dispenser, c *firstfactor.Condition) error {
 	word, args := d.Val(), d.RemainingArgs()
-	if len(args) < 2 {
+	if len(args) < 2 || slices.Contains(args, "") {
 		return d.Errf("%s takes a kind and a value: status, location, set_cookie, header, json, body or probe", word)
 	}
-	kind, values := args[0], args[1:]
-	want := 1
-	var err error
-	switch kind {
-	case "status":
-		want, err = len(values), addStatus(c, values)
-	case "set_cookie":
-		want, c.SetCookies = len(values), append(c.SetCookies, values...)
-	case "location":
-		c.Location = values[0]
-	case "body":
-		c.Body = values[0]
-	case "probe":
-		c.Probe = values[0]
-	case "header":
-		want, c.Headers = 2, with(c.Headers, values)
-	case "json":
-		want, c.JSON = 2, with(c.JSON, values)
-	default:
-		return d.Errf("%s has no kind %q; it has status, location, set_cookie, header, json, body and probe", word, kind)
-	}
-	if err != nil {
-		return d.WrapErr(err)
-	}
-	if len(values) != want {
-		return d.Errf("%s %s takes %d values, not %d", word, kind, want, len(values))
+	if err := addCondition(c, args[0], args[1:]); err != nil {
+		return d.Errf("%s %w", word, err)
 	}
 	return nil
+}
+
+func addCondition(c *firstfactor.Condition, kind string, values []string) error {
+	switch kind {
+	case "status":
+		return addStatus(c, values)
+	case "set_cookie":
+		c.SetCookies = append(c.SetCookies, values...)
+		return nil
+	case "location":
+		return only(&c.Location, kind, values)
+	case "body":
+		return only(&c.Body, kind, values)
+	case "probe":
+		return only(&c.Probe, kind, values)
+	case "header":
+		return pair(&c.Headers, kind, values)
+	case "json":
+		return pair(&c.JSON, kind, values)
+	}
+	return fmt.Errorf("has no kind %q in this version; it has status, location, set_cookie, header, json, body and probe", kind)
 }
 
 func addStatus(c *firstfactor.Condition, values []string) error {
 	for _, v := range values {
 		status, err := strconv.Atoi(v)
 		if err != nil || status < 200 || status > 599 {
-			return fmt.Errorf("status: %q is not a status from 200 to 599", v)
+			return fmt.Errorf("status %q is not a status from 200 to 599", v)
 		}
 		c.Status = append(c.Status, status)
 	}
 	return nil
 }
 
-func with(m map[string]string, pair []string) map[string]string {
-	if m == nil {
-		m = make(map[string]string)
+// only takes a kind's one value, once.
+func only(into *string, kind string, values []string) error {
+	switch {
+	case len(values) != 1:
+		return fmt.Errorf("%s takes one value, not %d; quote it if it holds blanks", kind, len(values))
+	case *into != "":
+		return fmt.Errorf("%s stands twice; keep one", kind)
 	}
-	if len(pair) == 2 {
-		m[pair[0]] = pair[1]
+	*into = values[0]
+	return nil
+}
+
+// pair takes a name and the pattern of its value, once for each name.
+func pair(into *map[string]string, kind string, values []string) error {
+	if len(values) != 2 {
+		return fmt.Errorf("%s takes a name and a value, not %d values; quote what holds blanks", kind, len(values))
 	}
-	return m
+	if _, twice := (*into)[values[0]]; twice {
+		return fmt.Errorf("%s %s stands twice; keep one", kind, values[0])
+	}
+	if *into == nil {
+		*into = make(map[string]string)
+	}
+	(*into)[values[0]] = values[1]
+	return nil
 }
 
 // parseSubject reads:
@@ -86,24 +103,18 @@ func with(m map[string]string, pair []string) map[string]string {
 // with a block `decode url|base64…` for before the pattern and `decode_name`
 // for what its group matched.
 func parseSubject(d *caddyfile.Dispenser, c *firstfactor.Console) error {
-	if c.Subject != nil {
-		return d.Err("subject stands twice; keep one")
-	}
 	s := new(firstfactor.Subject)
-	args := d.RemainingArgs()
-	at := *d
-	if err := subjectArgs(s, args); err != nil {
+	if err := subjectArgs(s, d.RemainingArgs()); err != nil {
 		return d.WrapErr(err)
 	}
-	err := block(d, "subject", words{"decode": some(&s.Decode), "decode_name": some(&s.DecodeName)})
-	if err != nil {
-		return err
-	}
 	if err := s.Prepare(); err != nil {
-		return at.WrapErr(err)
+		return d.Errf("subject: %w", err)
 	}
 	c.Subject = s
-	return nil
+	return block(d, "subject", words{
+		"decode":      checked(some(&s.Decode), s.Prepare),
+		"decode_name": checked(some(&s.DecodeName), s.Prepare),
+	})
 }
 
 func subjectArgs(s *firstfactor.Subject, args []string) error {
@@ -111,8 +122,8 @@ func subjectArgs(s *firstfactor.Subject, args []string) error {
 		s.Typed = true
 		return nil
 	}
-	if len(args) < 2 {
-		return fmt.Errorf("subject takes where the console names the person: cookie NAME, header NAME, json /pointer, probe /path or typed")
+	if len(args) < 2 || slices.Contains(args, "") {
+		return errors.New("subject takes where the console names the person: cookie NAME, header NAME, json /pointer, probe /path or typed")
 	}
 	rest := args[2:]
 	switch args[0] {
@@ -124,11 +135,11 @@ func subjectArgs(s *firstfactor.Subject, args []string) error {
 		s.JSON = args[1]
 	case "probe":
 		s.Probe = args[1]
-		if len(rest) > 0 && rest[0][0] == '/' {
+		if len(rest) > 0 && strings.HasPrefix(rest[0], "/") {
 			s.JSON, rest = rest[0], rest[1:]
 		}
 	default:
-		return fmt.Errorf("subject has no kind %q; it has cookie, header, json, probe and typed", args[0])
+		return fmt.Errorf("subject has no kind %q in this version; it has cookie, header, json, probe and typed", args[0])
 	}
 	if len(rest) > 1 {
 		return fmt.Errorf("subject %s takes one pattern, not %q as well", args[0], rest[1])

@@ -31,14 +31,48 @@ func parseSite(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err := siteName(d, site); err != nil {
 		return nil, err
 	}
-	at := *d // to report what only the whole can tell
 	if err := block(d, "stepgate "+site.Name, siteWords(h, site)); err != nil {
 		return nil, err
 	}
-	if _, err := site.build(); err != nil {
-		return nil, at.WrapErr(errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	if err := site.checkWhole(); err != nil {
+		return nil, located(d, err)
 	}
 	return h.NewRoute(nil, site), nil
+}
+
+// checkWhole finds what only the whole can tell. A preset in a file is not
+// opened: a Caddyfile can be adapted on a machine that does not have it.
+func (h *Handler) checkWhole() error {
+	if len(h.FirstFactor) == 1 && isFile(h.FirstFactor[0].Console.Preset) {
+		return nil
+	}
+	_, err := h.build()
+	return err
+}
+
+func isFile(preset string) bool {
+	return strings.ContainsRune(preset, '/') || strings.HasSuffix(preset, ".json")
+}
+
+// located adds file and line to errors about the whole: they begin with the
+// word that they are about.
+func located(d *caddyfile.Dispenser, err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range several.Unwrap() {
+			errs = append(errs, located(d, e))
+		}
+		return errors.Join(errs...)
+	}
+	about := strings.TrimSuffix(strings.Fields(err.Error())[0], ":")
+	for _, word := range []string{about, "first_factor", "stepgate"} {
+		for d.Reset(); d.Next(); {
+			if d.Val() == word {
+				return d.WrapErr(err)
+			}
+		}
+	}
+	return err
 }
 
 func siteName(d *caddyfile.Dispenser, site *Handler) error {
@@ -46,7 +80,7 @@ func siteName(d *caddyfile.Dispenser, site *Handler) error {
 	switch {
 	case len(args) == 0:
 		return d.Err("stepgate needs a name for the site, as `stepgate wiki {`: sessions are keyed by it")
-	case strings.ContainsAny(args[0][:1], "@/*"):
+	case isMatcher(args[0]):
 		return d.Errf("stepgate takes no matcher %q: what it does not see it cannot protect; use `protect` and `public` inside", args[0])
 	case len(args) > 1:
 		return d.Errf("stepgate takes one name, not %q as well", args[1])
@@ -58,8 +92,12 @@ func siteName(d *caddyfile.Dispenser, site *Handler) error {
 	return nil
 }
 
+func isMatcher(arg string) bool {
+	return strings.HasPrefix(arg, "@") || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "*")
+}
+
 func siteWords(h httpcaddyfile.Helper, site *Handler) words {
-	rule := func(into *match.Matches) func(*caddyfile.Dispenser) error {
+	rule := func(into *match.Matches) reader {
 		return func(d *caddyfile.Dispenser) error {
 			m, err := parseMatch(h, d.Val())
 			*into = append(*into, m)
@@ -77,7 +115,7 @@ func siteWords(h httpcaddyfile.Helper, site *Handler) words {
 }
 
 func parseBypass(h httpcaddyfile.Helper, site *Handler) error {
-	if !h.NextArg() || strings.ContainsAny(h.Val()[:1], "@/*") {
+	if !h.NextArg() || h.Val() == "" || isMatcher(h.Val()) {
 		return h.Err("bypass takes a name for the audit trail and then what it is for, as `bypass ci @ci`")
 	}
 	b := Bypass{Name: h.Val()}
@@ -93,15 +131,15 @@ func parseFirstFactor(h httpcaddyfile.Helper, site *Handler) error {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 0 || args[0] != "console":
-		return d.Err("first_factor takes a source; this version has console")
+		return d.Err("first_factor takes a source, which in this version is console, as `first_factor console dokuwiki`")
 	case len(args) > 2:
 		return d.Errf("first_factor console takes one preset, not %q as well", args[2])
-	case len(site.FirstFactor) > 0:
-		return d.Err("first_factor stands twice; this version takes one")
 	}
 	c := new(firstfactor.Console)
 	if len(args) == 2 {
 		c.Preset = args[1]
+	}
+	if !isFile(c.Preset) {
 		if _, err := c.WithPreset(); err != nil {
 			return d.WrapErr(err)
 		}
@@ -118,13 +156,7 @@ func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
 		"session_cookie": some(&c.SessionCookies),
 		"session_header": some(&c.SessionHeaders),
 		"session_token":  func(d *caddyfile.Dispenser) error { return parseToken(d, c) },
-		"rolling": func(d *caddyfile.Dispenser) error {
-			c.Rolling = true
-			if d.NextArg() {
-				return d.Err("rolling takes no argument")
-			}
-			return nil
-		},
+		"rolling":        none(&c.Rolling),
 	}
 }
 
@@ -144,27 +176,36 @@ func parseLogin(h httpcaddyfile.Helper, c *firstfactor.Console) error {
 		return err
 	}
 	at := *d
-	var hold string
 	err = block(d, "login", words{
 		"username": func(d *caddyfile.Dispenser) error { return parseUsername(d, &l.Username) },
 		"success":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Success) },
 		"failure":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Failure) },
-		"hold":     one(&hold),
+		"hold":     func(d *caddyfile.Dispenser) error { return parseHold(d, &l.Hold) },
 	})
 	if err != nil {
 		return err
 	}
-	l.Hold = firstfactor.Hold(hold)
 	if err := l.Check(); err != nil {
-		return at.WrapErr(err)
+		return at.Errf("login: %w", err)
 	}
 	c.Logins = append(c.Logins, l)
 	return nil
 }
 
+func parseHold(d *caddyfile.Dispenser, into *firstfactor.Hold) error {
+	var what string
+	if err := one(&what)(d); err != nil {
+		return err
+	}
+	if *into = firstfactor.Hold(what); *into != firstfactor.HoldAll && *into != firstfactor.HoldCookies {
+		return d.Errf("hold %q: it is `all` or `cookies`", what)
+	}
+	return nil
+}
+
 func parseUsername(d *caddyfile.Dispenser, f *firstfactor.Field) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 || args[0] != "form" && args[0] != "json" {
+	if len(args) != 2 || args[1] == "" || args[0] != "form" && args[0] != "json" {
 		return d.Err("username takes the kind and the field, as `username form user` or `username json /user`")
 	}
 	if args[0] == "form" {

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,6 +57,7 @@ type Handler struct {
 
 // Bypass is a rule with a name for the audit trail.
 type Bypass struct {
+	// Name is what the audit trail calls it.
 	Name string `json:"name"`
 	match.Match
 }
@@ -81,6 +84,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.site, err = h.build(); err != nil {
 		return fmt.Errorf("stepgate %s: %w", h.Name, err)
 	}
+	if err := h.app.claim(h); err != nil {
+		return err
+	}
 	if err := compileAll(ctx, &h.site); err != nil {
 		return fmt.Errorf("stepgate %s: %w", h.Name, err)
 	}
@@ -95,13 +101,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // it still knows file and line.
 func (h *Handler) build() (gateway.Site, error) {
 	none := gateway.Site{}
-	if err := checkName(h.Name); err != nil {
-		return none, err
-	}
-	if h.Realm == "" {
-		h.Realm = h.Name
-	}
-	if err := errors.Join(checkName(h.Realm), h.Policy.check(), h.checkRules()); err != nil {
+	realm := cmp.Or(h.Realm, h.Name)
+	until, err := h.observeUntil()
+	if err := errors.Join(checkName(h.Name), checkName(realm), h.Policy.check(), h.checkRules(), err); err != nil {
 		return none, err
 	}
 	if len(h.FirstFactor) != 1 || h.FirstFactor[0].Console == nil {
@@ -114,27 +116,31 @@ func (h *Handler) build() (gateway.Site, error) {
 	if err := console.Prepare(); err != nil {
 		return none, err
 	}
-	until, err := h.observeUntil()
-	site := gateway.Site{Name: h.Name, Realm: h.Realm, Console: &console, Observe: until,
+	site := gateway.Site{Name: h.Name, Realm: realm, Console: &console, Observe: until,
 		Protect: h.Protect, Public: h.Public, Logout: h.Logout}
 	for _, b := range h.Bypass {
 		site.Bypass = append(site.Bypass, gateway.Bypass{Name: b.Name, Match: b.Match})
 	}
-	return site, err
+	return site, nil
 }
 
 func (h *Handler) checkRules() error {
 	var errs []error
-	for _, rules := range []match.Matches{h.Protect, h.Public, h.Logout} {
+	check := func(word string, m match.Match) {
+		if err := m.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", word, err))
+		}
+	}
+	for word, rules := range map[string]match.Matches{"protect": h.Protect, "public": h.Public, "logout": h.Logout} {
 		for _, m := range rules {
-			errs = append(errs, m.Validate())
+			check(word, m)
 		}
 	}
 	for _, b := range h.Bypass {
 		if b.Name == "" {
 			errs = append(errs, errors.New("bypass: give it a name, which the audit trail shows"))
 		}
-		errs = append(errs, b.Validate())
+		check("bypass", b.Match)
 	}
 	return errors.Join(errs...)
 }
@@ -163,7 +169,7 @@ func checkName(name string) error {
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	g := h.ready()
+	g := h.ready(r.Context())
 	if g == nil {
 		w.Header().Set("Retry-After", "1")
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("stepgate is starting"))
@@ -171,19 +177,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return g.ServeHTTP(w, r, arrival(r), next.ServeHTTP)
 }
 
-// ready is the gateway once the app has started; apps start in any order.
-func (h *Handler) ready() *gateway.Gateway {
+// ready is the gateway as soon as the app has started.
+func (h *Handler) ready(ctx context.Context) *gateway.Gateway {
 	if g := h.gateway.Load(); g != nil {
 		return g
 	}
-	shared := h.app.shared.Load()
+	shared := h.app.await(ctx)
 	if shared == nil {
 		return nil
 	}
-	p := h.Policy.under(h.app.Policy).under(defaults)
-	h.site.Rules = p.rules()
-	h.site.Idle, h.site.Life = time.Duration(p.SessionIdle), time.Duration(p.SessionLifetime)
-	h.gateway.CompareAndSwap(nil, gateway.New(h.site, *shared, h.app.pages, h.app.meters.site(h.Name), h.log))
+	p, site := h.Policy.under(h.app.Policy).under(defaults), h.site
+	site.Rules = p.rules()
+	site.Idle, site.Life = time.Duration(p.SessionIdle), time.Duration(p.SessionLifetime)
+	h.gateway.CompareAndSwap(nil, gateway.New(site, *shared, h.app.pages, h.app.meters.site(h.Name), h.log))
 	return h.gateway.Load()
 }
 

@@ -1,13 +1,11 @@
 package caddymodule
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -65,26 +63,6 @@ func letGo(pool *caddy.UsagePool, key string) func() error {
 	}
 }
 
-// checkValue is sealed into the accounts store when it is new. A key set that
-// cannot open it belongs to another store: without this check, everybody's
-// credentials would look broken one by one.
-var checkValue = []byte("stepgate accounts")
-
-func (f *files) checkRing(ring *seal.Ring) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	sealed, err := f.accounts.SetMetaIfAbsent(ctx, "key-check", ring.Seal("key-check", checkValue))
-	if err != nil {
-		return err
-	}
-	plain, err := ring.Open("key-check", sealed)
-	if err != nil || !bytes.Equal(plain, checkValue) {
-		return fmt.Errorf("keys: these master keys (%s) do not belong to this accounts store: bring back the key set it was made with, "+
-			"or start with an empty accounts store, in which nobody is enrolled (%w)", strings.Join(ring.IDs(), ", "), err)
-	}
-	return nil
-}
-
 // liveSessions is sessions.Sessions as the pool wants it.
 type liveSessions struct{ *sessions.Sessions }
 
@@ -95,7 +73,7 @@ func (l liveSessions) Destruct() error {
 }
 
 func (a *App) openSessions(f *files, ring *seal.Ring) (*sessions.Sessions, error) {
-	key := a.dir + "\x00" + strings.Join(ring.IDs(), ",") + fmt.Sprintf("%x", ring.Derive("fingerprint")[0])
+	key := fmt.Sprintf("%s %x", a.dir, ring.Derive("fingerprint")) // the sealing key's first
 	v, _, err := sessionPool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		s, err := sessions.New(f.sessions, ring, time.Now)
 		return liveSessions{s}, err
