@@ -19,6 +19,7 @@ type Request struct {
 	paths   []string // distinct; the first is the plain decoded path
 	queries []url.Values
 	rawQs   []string
+	room    struct{ methods, paths, rawQs [1]string } // for the plain case: nothing more to allocate
 }
 
 // overrides are the headers by which frameworks let a client replace the
@@ -27,7 +28,9 @@ var overrides = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method
 
 // Read reads r. received is the URL before any rewrite; nil if there was none.
 func Read(r *http.Request, received *url.URL) (*Request, error) {
-	q := &Request{Request: r, methods: methods(r), rawQs: []string{r.URL.RawQuery}}
+	q := &Request{Request: r}
+	q.methods = methods(q.room.methods[:0], r)
+	q.paths, q.rawQs = q.room.paths[:0], append(q.room.rawQs[:0], r.URL.RawQuery)
 	err := q.addPath(r.URL)
 	if received != nil && *received != *r.URL {
 		err = errors.Join(err, q.addPath(received))
@@ -41,14 +44,14 @@ func Read(r *http.Request, received *url.URL) (*Request, error) {
 	return q, nil
 }
 
-// methods are the method as sent and as overridden. An extended CONNECT (RFC
+// methods appends the method as sent and as overridden. An extended CONNECT (RFC
 // 8441) is a WebSocket's GET in HTTP/2 and 3.
-func methods(r *http.Request) []string {
+func methods(all []string, r *http.Request) []string {
 	m := r.Method
 	if m == http.MethodConnect && (r.Header.Get(":protocol") != "" || r.ProtoMajor >= 2) {
 		m = http.MethodGet
 	}
-	all := []string{m}
+	all = append(all, m)
 	for _, name := range overrides {
 		for _, v := range r.Header[name] {
 			all = append(all, strings.ToUpper(strings.TrimSpace(v)))

@@ -157,7 +157,11 @@ func (b *Box) Open(sealed []byte, bound ...string) ([]byte, error) {
 
 // join is injective: ("ab","c") and ("a","bc") must not be the same data.
 func join(parts []string) []byte {
-	var out []byte
+	size := 0
+	for _, p := range parts {
+		size += 4 + len(p)
+	}
+	out := make([]byte, 0, size)
 	for _, p := range parts {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
 		out = append(out, p...)
