@@ -29,7 +29,6 @@ var overrides = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method
 // Read reads r. received is the URL before any rewrite; nil if there was none.
 func Read(r *http.Request, received *url.URL) (*Request, error) {
 	q := &Request{Request: r}
-	q.methods = methods(q.room.methods[:0], r)
 	q.paths, q.rawQs = q.room.paths[:0], append(q.room.rawQs[:0], r.URL.RawQuery)
 	err := q.addPath(r.URL)
 	if received != nil && *received != *r.URL {
@@ -41,28 +40,48 @@ func Read(r *http.Request, received *url.URL) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.addMethods()
 	return q, nil
 }
 
-// methods appends the method as sent and as overridden. An extended CONNECT (RFC
-// 8441) is a WebSocket's GET in HTTP/2 and 3.
-func methods(all []string, r *http.Request) []string {
-	m := r.Method
-	if m == http.MethodConnect && (r.Header.Get(":protocol") != "" || r.ProtoMajor >= 2) {
+// addMethods adds the method as sent and as overridden. An extended CONNECT
+// (RFC 8441) is a WebSocket's GET in HTTP/2 and 3.
+func (q *Request) addMethods() {
+	m := q.Method
+	if m == http.MethodConnect && (q.Header.Get(":protocol") != "" || q.ProtoMajor >= 2) {
 		m = http.MethodGet
 	}
-	all = append(all, m)
-	for _, name := range overrides {
-		for _, v := range r.Header[name] {
-			all = append(all, strings.ToUpper(strings.TrimSpace(v)))
+	q.methods = append(q.room.methods[:0], m)
+	for name, values := range q.Header {
+		if isOverride(name) {
+			q.override(values)
 		}
 	}
-	if i := strings.Index(r.URL.RawQuery, "_method="); i >= 0 {
-		for _, v := range r.URL.Query()["_method"] {
-			all = append(all, strings.ToUpper(strings.TrimSpace(v)))
-		}
+	if !slices.ContainsFunc(q.rawQs, mayOverride) {
+		return
 	}
-	return all
+	for _, fields := range q.Queries() {
+		q.override(valuesOf(fields, "_method"))
+	}
+}
+
+func (q *Request) override(values []string) {
+	for _, v := range values {
+		q.methods = append(q.methods, strings.ToUpper(strings.TrimSpace(v)))
+	}
+}
+
+// isOverride is called for every header of every request.
+func isOverride(name string) bool {
+	if len(name) < len("X-Http-Method") || name[0]|0x20 != 'x' {
+		return false
+	}
+	return slices.ContainsFunc(overrides[:], func(o string) bool { return SameHeader(o, name) })
+}
+
+// mayOverride spares most requests the parsing of their query.
+func mayOverride(rawQuery string) bool {
+	return strings.Contains(rawQuery, "method") || strings.Contains(rawQuery, "%")
 }
 
 // addPath adds the readings of one URL's path: raw, decoded, decoded twice,
@@ -73,8 +92,8 @@ func (q *Request) addPath(u *url.URL) error {
 		return nil
 	}
 	readings := []string{u.Path, u.EscapedPath()}
-	if twice, err := url.PathUnescape(u.Path); err == nil {
-		readings = append(readings, twice)
+	if strings.ContainsRune(u.Path, '%') {
+		readings = append(readings, unescape(u.Path))
 	}
 	for _, p := range readings {
 		if strings.ContainsFunc(p, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
@@ -150,14 +169,30 @@ func (q *Request) Under(folder string) bool {
 // Is tells whether every reading of the path is exactly p.
 func (q *Request) Is(p string) bool { return len(q.paths) == 1 && q.paths[0] == p }
 
-// Queries are the query's fields, of the URL as received and as rewritten.
-// Bad escapes are kept out, as most consoles do.
+// Queries are the readings of the query's fields: of the URL as received and
+// as rewritten, and with or without `;` as a separator.
 func (q *Request) Queries() []url.Values {
 	if q.queries == nil {
 		for _, raw := range q.rawQs {
-			v, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "&"))
-			q.queries = append(q.queries, v)
+			q.queries = append(q.queries, parseQuery(raw))
+			if strings.ContainsRune(raw, ';') {
+				q.queries = append(q.queries, parseQuery(strings.ReplaceAll(raw, ";", "&")))
+			}
 		}
 	}
 	return q.queries
+}
+
+// parseQuery keeps fields with bad escapes, as PHP does: what it left out, a
+// console could still find.
+func parseQuery(raw string) url.Values {
+	fields := make(url.Values)
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(strings.ReplaceAll(pair, "+", " "), "=")
+		fields.Add(unescape(name), unescape(value))
+	}
+	return fields
 }
