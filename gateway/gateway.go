@@ -130,6 +130,9 @@ func (g *Gateway) guard(v *visit) error {
 }
 
 func (g *Gateway) act(v *visit, d policy.Decision, f policy.Facts) error {
+	if !v.at.Secure && (f.Navigation || d.Outcome != policy.Anonymous) && d.Outcome != policy.Bypass {
+		return g.plainHTTP(v)
+	}
 	switch d.Outcome {
 	case policy.Pass:
 		return g.pass(v)

@@ -24,9 +24,6 @@ const loginTimeout = 60 * time.Second
 // browser is at level none before the console hears of it, and stays there
 // if the outcome gets lost.
 func (g *Gateway) login(v *visit) error {
-	if !v.at.Secure {
-		return g.plainHTTP(v)
-	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
 	if err := g.drop(ctx, v); err != nil {

@@ -100,9 +100,6 @@ func (g *Gateway) toChallenge(v *visit, d policy.Decision) error {
 
 // toSignIn leads a person to the console's own login page.
 func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
-	if !v.at.Secure {
-		return g.plainHTTP(v)
-	}
 	to := g.signInPath(v.local())
 	if !v.navigates() {
 		return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: to,
