@@ -174,7 +174,7 @@ func (c *Console) SealCookies(h http.Header, k Keeper, now time.Time) {
 // Changes is what an answer does to the console's session.
 type Changes struct {
 	Set     []Credential // session credentials that it sets
-	Deleted []string     // session cookies that it removes
+	Deleted []string     // session cookies that it leaves removed
 }
 
 // Credential is a session cookie or token of the console, in the clear.
@@ -183,14 +183,20 @@ type Credential struct {
 	Value  string
 }
 
-// Changes reads the session cookies and headers of an answer's head.
+// Changes reads the session cookies and headers of an answer's head. A cookie
+// that is set counts as set even if a later line removes it, since not every
+// client obeys; it counts as removed if its last line does so, which is what a
+// browser is left with.
 func (c *Console) Changes(h http.Header, now time.Time) (ch Changes) {
 	for _, line := range h["Set-Cookie"] {
-		switch sc := parseSetCookie(line, now); {
-		case !c.isSession(sc.name) && !c.isSession(match.FoldName(sc.name)):
-		case sc.deleted:
+		sc := parseSetCookie(line, now)
+		if !c.isSession(sc.name) && !c.isSession(match.FoldName(sc.name)) {
+			continue
+		}
+		ch.Deleted = slices.DeleteFunc(ch.Deleted, func(name string) bool { return name == sc.name })
+		if sc.deleted {
 			ch.Deleted = append(ch.Deleted, sc.name)
-		default:
+		} else {
 			ch.Set = append(ch.Set, Credential{sc.name, sc.value})
 		}
 	}

@@ -1,0 +1,30 @@
+package firstfactor
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+// DokuWiki's XML-RPC login removes its cookie and sets it in one answer;
+// WordPress's reauth sets and then removes.
+func TestPoint8LastLineSaysWhetherACookieIsLeft(t *testing.T) {
+	c := Console{SessionCookies: []string{"DW*"}}
+	const set, removed = "DW1=x; path=/", "DW1=deleted; expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0"
+	for name, want := range map[string]struct {
+		lines       []string
+		sets, leave int
+	}{
+		"set":             {[]string{set}, 1, 0},
+		"removed":         {[]string{removed}, 0, 1},
+		"removed and set": {[]string{removed, set}, 1, 0},
+		"set and removed": {[]string{set, removed}, 1, 1},
+		"another removed": {[]string{set, "DW2=; Max-Age=0"}, 1, 1},
+	} {
+		got := c.Changes(http.Header{"Set-Cookie": slices.Clone(want.lines)}, time.Unix(1_800_000_000, 0))
+		if len(got.Set) != want.sets || len(got.Deleted) != want.leave {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
