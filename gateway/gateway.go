@@ -61,17 +61,17 @@ type Meter interface {
 
 // Gateway guards one site.
 type Gateway struct {
-	site  Site
-	svc   Services
-	pages *templates.Set
-	meter Meter
-	log   *slog.Logger
-	seen  *bypasses
+	site   Site
+	svc    Services
+	pages  *templates.Set
+	meter  Meter
+	log    *slog.Logger
+	recent *recent
 }
 
 // New makes the gateway of a site.
 func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
-	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, seen: newBypasses()}
+	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent()}
 }
 
 // Next forwards to the console.

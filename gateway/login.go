@@ -234,12 +234,6 @@ func (l *proof) shownAt() string {
 	return localPath(l.RequestURI)
 }
 
-// record writes one entry of the audit trail.
-func (g *Gateway) record(ctx context.Context, v *visit, e audit.Event, who identity.Subject, reference string, reasons ...policy.Reason) error {
-	return g.svc.Trail.Append(ctx, audit.Record{At: g.svc.Now(), Event: e, Site: g.site.Name, Subject: who,
-		Reasons: reasons, Reference: reference, Address: v.at.Address, Browser: browserLabel(v.Request.Request)})
-}
-
 // end ends the session of a visit.
 func (g *Gateway) end(v *visit, why policy.Code) error {
 	ctx, cancel := detached(v.Request.Request, storeTimeout)

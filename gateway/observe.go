@@ -1,15 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/firstfactor"
-	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 )
@@ -62,38 +58,9 @@ func (g *Gateway) observeLogin(v *visit) error {
 
 // bypass forwards what the operator excepted, as it came, and audits it.
 func (g *Gateway) bypass(v *visit, d policy.Decision) error {
-	if g.seen.first(d.Reasons[0].Detail+"\x00"+v.at.Address, g.svc.Now()) {
-		ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
-		defer cancel()
-		if err := g.record(ctx, v, audit.BypassUsed, identity.Subject{}, "", d.Reasons...); err != nil {
-			return g.fault(v, err)
-		}
+	if err := g.recordOnce(v, audit.BypassUsed, d.Reasons...); err != nil {
+		return g.fault(v, err)
 	}
 	g.site.Console.RemoveOurs(v.Header)
 	return v.next(v.w, v.Request.Request)
-}
-
-// bypasses remembers which were audited: one record a minute for each name
-// and address, or a script's every request would cost a write.
-type bypasses struct {
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-func newBypasses() *bypasses { return &bypasses{last: make(map[string]time.Time)} }
-
-// maxBypasses bounds the memory; when it is full, everything is audited anew.
-const maxBypasses = 10_000
-
-func (b *bypasses) first(key string, now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if now.Sub(b.last[key]) < time.Minute {
-		return false
-	}
-	if len(b.last) >= maxBypasses {
-		clear(b.last)
-	}
-	b.last[key] = now
-	return true
 }

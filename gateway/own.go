@@ -7,6 +7,7 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/templates"
 )
 
@@ -135,7 +136,7 @@ func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, vi
 // ones.
 func (g *Gateway) badForm(v *visit, id string) (bool, error) {
 	if err := crossOrigin.Check(v.Request.Request); err != nil {
-		return true, g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"}})
+		return true, g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"}, policy.Reason{Code: policy.ReasonCrossSite})
 	}
 	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
 	if err := v.ParseForm(); err != nil {

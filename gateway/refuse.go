@@ -136,16 +136,25 @@ func (g *Gateway) deny(v *visit, d policy.Decision) error {
 	if len(d.Reasons) > 0 && d.Reasons[0].Code == policy.ReasonAmbiguous {
 		return g.ambiguous(v)
 	}
-	return g.tell(v, http.StatusForbidden, refusal{decision: d, notice: templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}})
+	return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}, d.Reasons...)
 }
 
-// ambiguous refuses two cookies of our name, and removes the one we can: a
-// planted one with another path stays, and the page says how to get rid of it.
+// refused refuses a request for good, and records that it did.
+func (g *Gateway) refused(v *visit, status int, n templates.Notice, reasons ...policy.Reason) error {
+	if err := g.recordOnce(v, audit.RequestRefused, reasons...); err != nil {
+		return g.fault(v, err)
+	}
+	return g.tell(v, status, refusal{notice: n, decision: policy.Decision{Reasons: reasons}})
+}
+
+// ambiguous refuses two cookies of our name, of which one may be planted, and
+// replaces them by one that stands for nobody.
 func (g *Gateway) ambiguous(v *visit) error {
 	if ck, err := g.svc.Sessions.Dropped(g.site.Name); err == nil {
 		http.SetCookie(v.w, ck)
 	}
-	return g.tell(v, http.StatusBadRequest, refusal{notice: templates.Notice{Kind: templates.NoticeAmbiguousSession, Next: "/"}})
+	return g.refused(v, http.StatusBadRequest, templates.Notice{Kind: templates.NoticeAmbiguousSession, Next: "/"},
+		policy.Reason{Code: policy.ReasonAmbiguous})
 }
 
 func (g *Gateway) gone(v *visit) error {
@@ -153,13 +162,13 @@ func (g *Gateway) gone(v *visit) error {
 }
 
 func (g *Gateway) plainHTTP(v *visit) error {
-	return g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticePlainHTTP, Next: "https://" + v.Host + "/"}})
+	return g.tell(v, http.StatusForbidden, refusal{notice: templates.Notice{Kind: templates.NoticePlainHTTP, Next: "https://" + v.Host + "/"},
+		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonPlainHTTP}}}})
 }
 
 func (g *Gateway) malformed(v *visit, err error) error {
 	g.log.Warn("malformed request refused", "site", g.site.Name, "error", err, "address", v.at.Address)
-	return g.tell(v, http.StatusBadRequest, refusal{notice: templates.Notice{Kind: templates.NoticeMalformedRequest},
-		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonMalformed}}}})
+	return g.refused(v, http.StatusBadRequest, templates.Notice{Kind: templates.NoticeMalformedRequest}, policy.Reason{Code: policy.ReasonMalformed})
 }
 
 // retryAfter is when asking again makes sense, in seconds: a store is back
@@ -200,10 +209,4 @@ func refererPath(r *http.Request) string {
 		return "/"
 	}
 	return u.RequestURI()
-}
-
-// browserLabel is the User-Agent, cut to what the audit trail keeps.
-func browserLabel(r *http.Request) string {
-	ua := r.UserAgent()
-	return ua[:min(len(ua), 200)]
 }

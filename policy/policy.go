@@ -20,7 +20,6 @@ type Code string
 const (
 	ReasonPublic         Code = "public"
 	ReasonBypass         Code = "bypass"
-	ReasonUnsafeMethod   Code = "unsafe_method"
 	ReasonLogin          Code = "login"
 	ReasonNoSession      Code = "no_session"
 	ReasonAmbiguous      Code = "ambiguous_session"
@@ -33,7 +32,6 @@ const (
 	ReasonRecentPass     Code = "recent_pass"
 	ReasonPersonChanged  Code = "person_changed"
 	ReasonUnclear        Code = "login_unclear"
-	ReasonNoSubject      Code = "subject_not_named"
 	ReasonWrongCode      Code = "wrong_code"
 	ReasonSpentCode      Code = "code_already_used"
 	ReasonStaleCode      Code = "code_expired"
@@ -46,6 +44,7 @@ const (
 	ReasonFactorBound    Code = "factor_bound"
 	ReasonFactorPassed   Code = "factor_passed"
 	ReasonStoreFault     Code = "store_unavailable"
+	ReasonCrossSite      Code = "cross_site"
 	ReasonPlainHTTP      Code = "plain_http"
 )
 
