@@ -10,7 +10,6 @@ import (
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/firstfactor"
-	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
