@@ -130,7 +130,7 @@ func checkFactors(names []string) error {
 func (a *App) Start() error {
 	ring, err := a.storage.load()
 	if err != nil {
-		return fmt.Errorf("keys: %w", err)
+		return err
 	}
 	files, err := a.openFiles()
 	if err != nil {

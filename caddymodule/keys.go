@@ -49,22 +49,26 @@ func (s keyStorage) load() (*seal.Ring, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := s.Lock(ctx, storedAt); err != nil {
-		return nil, err
-	}
-	defer func() { _ = s.Unlock(context.WithoutCancel(ctx), storedAt) }() // it expires by itself
 	text, err := s.Load(ctx, storedAt)
 	if errors.Is(err, fs.ErrNotExist) {
 		text, err = s.create(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("keys: %s in Caddy's storage: %w", storedAt, err)
 	}
 	return parseStored(text)
 }
 
-// create makes the first key of an installation.
+// create makes the first key of an installation, unless another node was
+// quicker.
 func (s keyStorage) create(ctx context.Context) ([]byte, error) {
+	if err := s.Lock(ctx, storedAt); err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Unlock(context.WithoutCancel(ctx), storedAt) }() // it expires by itself
+	if text, err := s.Load(ctx, storedAt); !errors.Is(err, fs.ErrNotExist) {
+		return text, err
+	}
 	k, err := seal.NewKey("k1")
 	if err != nil {
 		return nil, err
@@ -79,13 +83,13 @@ func (s keyStorage) create(ctx context.Context) ([]byte, error) {
 func parseStored(text []byte) (*seal.Ring, error) {
 	var stored storedKeys
 	if err := json.Unmarshal(text, &stored); err != nil {
-		return nil, fmt.Errorf("%s in Caddy's storage: %w", storedAt, err)
+		return nil, fmt.Errorf("keys: %s in Caddy's storage: %w: restore it from a backup", storedAt, err)
 	}
 	var keys []seal.Key
 	for id, secret := range stored.Keys {
 		k, err := key(id, secret)
 		if err != nil {
-			return nil, fmt.Errorf("%s in Caddy's storage: %w", storedAt, err)
+			return nil, fmt.Errorf("keys: %s in Caddy's storage: %w: restore it from a backup", storedAt, err)
 		}
 		keys = append(keys, k)
 	}
@@ -94,7 +98,7 @@ func parseStored(text []byte) (*seal.Ring, error) {
 
 func key(id string, secret []byte) (seal.Key, error) {
 	if len(secret) != seal.KeySize {
-		return seal.Key{}, fmt.Errorf("key %q has %d bytes, not %d", id, len(secret), seal.KeySize)
+		return seal.Key{}, fmt.Errorf("key %q has %d bytes, not %d: make it with `stepgate keys new`", id, len(secret), seal.KeySize)
 	}
 	return seal.Key{ID: id, Secret: [seal.KeySize]byte(secret)}, nil
 }
@@ -104,25 +108,36 @@ func key(id string, secret []byte) (seal.Key, error) {
 func readKeys(dir string) (*seal.Ring, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.key"))
 	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("%s holds no ID.key file; make one with `stepgate keys new > %s/k1.key`", dir, dir)
+		return nil, fmt.Errorf("keys: %s holds no ID.key file; make one with `stepgate keys new > %s`", dir, filepath.Join(dir, "k1.key"))
 	}
 	var keys []seal.Key
 	for _, path := range paths {
 		k, err := readKey(path)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("keys: %w", err)
 		}
 		keys = append(keys, k)
 	}
-	sealing := keys[0].ID
-	if len(keys) > 1 {
-		text, err := os.ReadFile(filepath.Join(dir, "sealing"))
-		if err != nil {
-			return nil, fmt.Errorf("%s holds %d keys: write the id of the one that seals into its file `sealing`", dir, len(keys))
-		}
-		sealing = strings.TrimSpace(string(text))
+	sealing, err := readSealing(dir, keys)
+	if err != nil {
+		return nil, err
 	}
-	return seal.NewRing(sealing, keys...)
+	ring, err := seal.NewRing(sealing, keys...)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %s: %w; correct the file `sealing` or the file's name", dir, err)
+	}
+	return ring, nil
+}
+
+func readSealing(dir string, keys []seal.Key) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "sealing"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(keys) == 1:
+		return keys[0].ID, nil
+	case err != nil:
+		return "", fmt.Errorf("keys: %s holds %d keys: write the id of the one that seals into its file `sealing` (%w)", dir, len(keys), err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 func readKey(path string) (seal.Key, error) {
@@ -134,5 +149,9 @@ func readKey(path string) (seal.Key, error) {
 	if err != nil {
 		return seal.Key{}, fmt.Errorf("%s is not base64: make it with `stepgate keys new`", path)
 	}
-	return key(strings.TrimSuffix(filepath.Base(path), ".key"), secret)
+	k, err := key(strings.TrimSuffix(filepath.Base(path), ".key"), secret)
+	if err != nil {
+		return k, fmt.Errorf("%s: %w", path, err)
+	}
+	return k, nil
 }

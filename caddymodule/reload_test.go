@@ -1,0 +1,269 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/stepgate/stepgate/store/sqlite"
+)
+
+// Point 7: a reload, a failed reload and a restart keep sessions,
+// enrollments, used codes and locks.
+func TestReloadKeeps(t *testing.T) {
+	g := newGate(t)
+	alice, bob := g.browser(), g.browser()
+	alice.enroll("alice")
+	used := alice.code(0)
+	bob.enroll("bob")
+	g.lockOut("bob")
+	for _, change := range []struct {
+		name string
+		do   func()
+	}{
+		{"reload", func() { g.mustLoad("brand Other") }},
+		{"broken configuration", func() { g.refused("brand {env.STEPGATE_MISSING}") }},
+		{"foreign keys", func() { g.refused("keys " + keyDir(t, "k1")) }},
+		{"taken port", func() { g.startOnTakenPort() }},
+		{"restart", func() { g.stop(); g.mustLoad("brand Test") }},
+	} {
+		t.Run(strings.ReplaceAll(change.name, " ", "_"), func(t *testing.T) {
+			g.t = t
+			change.do()
+			alice.mustSee("alice")
+			bob.mustSee("bob")
+			other := g.browser()
+			if a := other.answer(other.login("alice"), "code", used); !strings.Contains(a.body, "already been used") {
+				t.Errorf("a used code: %s\n%s", a.Status, a.body)
+			}
+			other.mustNotSee()
+			stranger := g.browser()
+			if a := stranger.answer(stranger.login("bob"), "code", bob.code(1)); !strings.Contains(a.body, locked) {
+				t.Errorf("bob is no longer locked: %s\n%s", a.Status, a.body)
+			}
+			stranger.mustNotSee()
+		})
+	}
+	g.t = t
+	awaitQuietStep()
+	later := g.browser()
+	later.answer(later.login("alice"), "code", alice.code(1))
+	later.mustSee("alice")
+}
+
+// locked is how the page is marked on which no code is taken.
+const locked = `class="challenge locked"`
+
+// lockOut guesses until the person is locked, as a stranger.
+func (g *gate) lockOut(name string) {
+	g.t.Helper()
+	b := g.browser()
+	page := b.login(name)
+	for range 30 {
+		page = b.answer(page, "code", "000000")
+		switch {
+		case strings.Contains(page.body, locked):
+			return
+		case !challengeField.MatchString(page.body):
+			page = b.login(name)
+		}
+	}
+	g.t.Fatalf("%s is not locked out:\n%s", name, page.body)
+}
+
+// startOnTakenPort loads a configuration of which another app fails to start.
+func (g *gate) startOnTakenPort() {
+	g.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	config := strings.ReplaceAll(string(g.config("brand Other")), g.address, l.Addr().String())
+	if err := caddy.Load([]byte(config), true); err == nil {
+		g.t.Fatal("started on a port that is taken")
+	}
+}
+
+// Point 7: reloads drop no request and let none through.
+func TestReloadUnderLoad(t *testing.T) {
+	g := newGate(t)
+	alice := g.browser()
+	alice.enroll("alice")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var workers sync.WaitGroup
+	var sent [8]int
+	for i := range sent {
+		workers.Go(func() {
+			for ; ctx.Err() == nil; sent[i]++ {
+				if err := g.visit(alice.copy(), i%2 == 0); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		if err := g.load(fmt.Sprintf("brand Test%d", i)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	cancel()
+	workers.Wait()
+	for i, n := range sent {
+		if n < 20 {
+			t.Errorf("worker %d sent %d requests only", i, n)
+		}
+	}
+}
+
+// visit asks for a person's page, with a session or without.
+func (g *gate) visit(b *browser, session bool) error {
+	if !session {
+		delete(b.cookies, "__Host-stepgate-demo")
+	}
+	a, err := b.try(http.MethodGet, "/", nil)
+	switch {
+	case err != nil:
+		return err
+	case session && (a.StatusCode != http.StatusOK || !strings.Contains(a.body, "alice")):
+		return fmt.Errorf("with a session: %s\n%s", a.Status, a.body)
+	case !session && (a.StatusCode != http.StatusSeeOther || strings.Contains(a.body, "alice")):
+		return fmt.Errorf("without a session: %s\n%s", a.Status, a.body)
+	}
+	return nil
+}
+
+// Point 7: what is stopped lets go of everything.
+func TestStopReleases(t *testing.T) {
+	g := newGate(t)
+	g.mustLoad("brand Again")
+	g.refused("brand {env.STEPGATE_MISSING}")
+	g.refused("keys " + keyDir(t, "k1"))
+	g.stop()
+	for name, pool := range map[string]*caddy.UsagePool{"files": filePool, "sessions": sessionPool} {
+		pool.Range(func(key, _ any) bool {
+			t.Errorf("%s: %v is still held", name, key)
+			return true
+		})
+	}
+	f, err := openFiles(filepath.Dir(g.data("")))
+	if err != nil {
+		t.Fatalf("the files cannot be opened again: %v", err)
+	}
+	if err := f.Destruct(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Point 7: a second process on the same data is told so.
+func TestSecondProcess(t *testing.T) {
+	g := newGate(t)
+	g.stop()
+	other, err := sqlite.OpenSessions(g.data("sessions.db")) // a lock of its own, as another process has
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	if why := g.refused("brand Test"); !strings.Contains(why, "sessions.db") || !strings.Contains(why, "process") {
+		t.Errorf("a second process is told: %s", why)
+	}
+}
+
+// Requests that come before the app has started wait, and then get 503.
+func TestNotStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &Handler{app: &App{settled: make(chan struct{})}}
+		began := time.Now()
+		err, w := serve(h)
+		var status caddyhttp.HandlerError
+		if !errors.As(err, &status) || status.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("before the start: %v", err)
+		}
+		if w.Header().Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+		if waited := time.Since(began); waited != startTimeout {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+// A configuration that failed to start does not keep anybody waiting.
+func TestNeverStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &App{settled: make(chan struct{})}
+		a.settle = func() { close(a.settled) }
+		began := time.Now()
+		time.AfterFunc(time.Millisecond, func() { _ = a.Cleanup() })
+		if err, _ := serve(&Handler{app: a}); err == nil {
+			t.Error("served by an app that never started")
+		}
+		if waited := time.Since(began); waited != time.Millisecond {
+			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+func serve(h *Handler) (error, *httptest.ResponseRecorder) {
+	w := httptest.NewRecorder()
+	console := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { panic("reached the console") })
+	return h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), console), w
+}
+
+// Rule 1: a store that is lost lets nothing through.
+func TestStoreLost(t *testing.T) {
+	g := newGate(t)
+	alice := g.browser()
+	alice.enroll("alice")
+	g.stop()
+	g.mustLoad("brand Test") // nothing is in the near cache
+	if err := g.files().sessions.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := g.reached.count.Load()
+	mustBeUnavailable(t, alice.get("/whoami"))
+	if g.reached.count.Load() != before {
+		t.Error("a request reached the console")
+	}
+	if err := g.files().accounts.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := g.browser()
+	mustBeUnavailable(t, b.post("/login", url.Values{"user": {"alice"}, "password": {"alice-demo"}}))
+	if len(b.cookies) > 0 {
+		t.Errorf("the browser got %v", b.cookies)
+	}
+	b.mustNotSee()
+}
+
+func mustBeUnavailable(t *testing.T, a answer) {
+	t.Helper()
+	if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+		t.Errorf("got %s, Retry-After %q", a.Status, a.Header.Get("Retry-After"))
+	}
+}
+
+// files are the stores that the gate has open.
+func (g *gate) files() (open *files) {
+	filePool.Range(func(_, v any) bool {
+		open = v.(*files)
+		return false
+	})
+	return open
+}
