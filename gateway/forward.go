@@ -7,7 +7,6 @@ import (
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/firstfactor"
-	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/policy"
 )
 
@@ -28,7 +27,11 @@ func (g *Gateway) pass(v *visit) error {
 			return g.fault(v, err)
 		}
 	}
-	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) { g.passing(v, a, keeper) }}
+	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) {
+		if g.passing(v, a, keeper); a.held == nil {
+			g.forgetSession(v, a.Header())
+		}
+	}}
 	if err := v.next(a, v.Request.Request); err != nil || a.held == nil {
 		return err
 	}
@@ -52,8 +55,8 @@ func (g *Gateway) passing(v *visit, a *answer, keeper firstfactor.Keeper) {
 		return
 	}
 	g.site.Console.SealCookies(h, keeper, g.svc.Now())
-	if len(changes.Deleted) > 0 && !v.ended() {
-		g.left(v, h)
+	if len(changes.Deleted) > 0 {
+		g.left(v)
 	}
 }
 
@@ -69,11 +72,20 @@ func (g *Gateway) samePerson(v *visit, h http.Header) bool {
 
 // left ends the session whose cookie the console deletes. The answer is on
 // its way: what cannot be ended now has no cookie any more, and expires.
-func (g *Gateway) left(v *visit, h http.Header) {
-	ctx, cancel := detached(v.Request.Request, storeTimeout)
-	defer cancel()
-	if err := g.endIn(ctx, v, policy.ReasonCookieDeleted); err != nil {
-		g.log.Error("ending a session", "site", g.site.Name, "error", err)
+func (g *Gateway) left(v *visit) {
+	if v.over {
+		return
+	}
+	if err := g.end(v, policy.ReasonCookieDeleted); err != nil {
+		g.log.Error("a session whose cookie the console deleted could not be ended", "site", g.site.Name, "error", err)
+	}
+	v.over = true
+}
+
+// forgetSession gives a browser whose session is over the cookie of nobody.
+func (g *Gateway) forgetSession(v *visit, h http.Header) {
+	if !v.over {
+		return
 	}
 	if ck, err := g.svc.Sessions.Dropped(g.site.Name); err == nil {
 		h.Add("Set-Cookie", ck.String())
@@ -161,5 +173,3 @@ func (g *Gateway) prober(v *visit) firstfactor.Prober {
 func (g *Gateway) logout(v *visit) bool {
 	return (len(g.site.Logout) > 0 && g.site.Logout.Any(v.Request)) || g.site.Console.Logout.Any(v.Request)
 }
-
-func (v *visit) ended() bool { return v.session == nil || v.session.Level == identity.None }

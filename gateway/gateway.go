@@ -96,6 +96,7 @@ type visit struct {
 	cookie    string
 	ambiguous bool
 	session   *sessions.Session // nil at level none
+	over      bool              // the session was ended on the way
 	attempt   *firstfactor.Attempt
 }
 

@@ -244,6 +244,7 @@ func (g *Gateway) endIn(ctx context.Context, v *visit, why policy.Code) error {
 	if err := g.svc.Sessions.End(ctx, v.session); err != nil {
 		return err
 	}
+	v.over = true
 	if why != policy.ReasonNewLogin {
 		if err := g.svc.Sessions.ForgetPass(ctx, v.session.Subject); err != nil {
 			return err

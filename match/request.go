@@ -28,6 +28,9 @@ var overrides = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method
 
 // Read reads r. received is the URL before any rewrite; nil if there was none.
 func Read(r *http.Request, received *url.URL) (*Request, error) {
+	if r.Method == http.MethodTrace {
+		return nil, ErrMalformed // it would show the client what we add for the console
+	}
 	q := &Request{Request: r}
 	q.paths, q.rawQs = q.room.paths[:0], append(q.room.rawQs[:0], r.URL.RawQuery)
 	err := q.addPath(r.URL)

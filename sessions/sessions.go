@@ -19,6 +19,10 @@ import (
 // touchEvery is how much of a session's use may be lost: one write a minute.
 const touchEvery = time.Minute
 
+// storeTimeout bounds a look at the store: its fault is a denial within two
+// seconds.
+const storeTimeout = 2 * time.Second
+
 // nearSize bounds the near cache: about 1 KiB an entry.
 const nearSize = 50_000
 
@@ -92,6 +96,8 @@ func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, erro
 // load reads a record into the near cache, unless a session ended meanwhile:
 // then the record may be the one that ended, and the next request reads again.
 func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim, now time.Time) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	epoch := s.epoch.Load()
 	rec, err := s.store.Find(ctx, cl.token.id(), now)
 	if err != nil {
@@ -132,7 +138,7 @@ func (s *Sessions) use(live *Session, now time.Time) {
 		return
 	}
 	s.behind.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 		defer cancel()
 		if s.store.Touch(ctx, live.ID, now) != nil {
 			live.touched.Store(last) // the next request tries again
