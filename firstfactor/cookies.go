@@ -80,28 +80,56 @@ func (c *Console) openPair(pair string, k Keeper) (string, bool) {
 	}
 	// A spelling that only the console folds into the session cookie's name
 	// cannot come from the console, which sets it under its own.
-	if folded := match.FoldName(name); folded != name && (c.isSession(folded) || isOurs(folded)) {
+	if c.foldsToSession(name) || isOurs(match.FoldName(name)) {
 		return "", false
 	}
-	return pair, !c.smuggles(value)
+	return pair, !c.smuggles(pair)
 }
 
-// smuggles tells whether a cookie's value holds another cookie for a reader
-// that separates at commas, blanks or quotes (RFC 2109 servers do).
-func (c *Console) smuggles(value string) bool {
-	if !strings.ContainsAny(value, ", \t\"") {
+// smuggles tells whether a pair holds another cookie for a reader that
+// separates at commas, blanks or quotes (RFC 2109 servers do), or that
+// overlooks an empty name.
+func (c *Console) smuggles(pair string) bool {
+	if !strings.ContainsAny(pair, ", \t\"") && pair[0] != '=' {
 		return false
 	}
-	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(", \t\"", r) })
-	return slices.ContainsFunc(words, func(word string) bool {
-		name, _, pair := strings.Cut(word, "=")
-		return pair && c.isSession(match.FoldName(name))
-	})
+	for i := range len(pair) {
+		if pair[i] != '=' {
+			continue
+		}
+		before := strings.TrimRight(pair[:i], " \t\"")
+		cut := strings.LastIndexAny(before, ", \t\"=")
+		if cut < 0 || before[cut] == '=' && strings.Trim(before[:cut], "= \t") != "" {
+			continue
+		}
+		if name := before[cut+1:]; c.isSession(name) || c.foldsToSession(name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *Console) isSession(name string) bool {
 	for _, pattern := range c.SessionCookies {
 		if pattern == name || match.NameGlob(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// foldsToSession tells whether some console takes a name for a session
+// cookie's: without regard to case (ASP.NET), decoded, trimmed (Django,
+// Express), or with PHP's replacements, of a blank at the end too.
+func (c *Console) foldsToSession(name string) bool {
+	trimmed := strings.ToLower(match.FoldName(name))
+	kept := trimmed
+	if strings.HasSuffix(name, " ") {
+		kept = strings.ToLower(strings.TrimSuffix(match.FoldName(name+"="), "="))
+	}
+	for _, pattern := range c.SessionCookies {
+		pattern = strings.ToLower(strings.ReplaceAll(pattern, ".", "_"))
+		if match.NameGlob(pattern, trimmed) || match.NameGlob(pattern, kept) {
 			return true
 		}
 	}
@@ -121,25 +149,43 @@ type setCookie struct {
 
 func parseSetCookie(line string, now time.Time) setCookie {
 	pair, attributes, _ := strings.Cut(line, ";")
-	name, value, named := strings.Cut(pair, "=")
+	name, value, named := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
 	if !named {
 		name, value = "", name
 	}
 	sc := setCookie{name: strings.TrimSpace(name), value: strings.TrimSpace(value), attributes: attributes}
-	sc.deleted = strings.Trim(sc.value, `" +`) == "" || expired(line, now)
+	sc.readAttributes(now)
 	return sc
 }
 
-// expired tells whether a Set-Cookie line only removes the cookie.
-func expired(line string, now time.Time) bool {
-	ck, err := http.ParseSetCookie(line)
-	if err != nil {
-		return false // not known to be a removal: then it counts as set
+// readAttributes reads what decides whether a browser keeps the cookie. Of
+// several the last that it understands counts, and Max-Age before Expires; a
+// date that is not understood is no removal.
+func (sc *setCookie) readAttributes(now time.Time) {
+	var maxAge string
+	var expires time.Time
+	for attribute := range strings.SplitSeq(sc.attributes, ";") {
+		name, value, _ := strings.Cut(attribute, "=")
+		value = strings.TrimSpace(value)
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "max-age":
+			if strings.Trim(strings.TrimPrefix(value, "-"), "0123456789") == "" {
+				maxAge = value
+			}
+		case "expires":
+			if ck, err := http.ParseSetCookie("x=y; Expires=" + value); err == nil && !ck.Expires.IsZero() {
+				expires = ck.Expires
+			}
+		}
 	}
-	if ck.MaxAge != 0 {
-		return ck.MaxAge < 0
+	switch {
+	case strings.Trim(sc.value, `" +`) == "":
+		sc.deleted = true
+	case maxAge != "":
+		sc.deleted = maxAge[0] == '-' || strings.Trim(maxAge, "0") == ""
+	default:
+		sc.deleted = !expires.IsZero() && expires.Before(now)
 	}
-	return !ck.Expires.IsZero() && ck.Expires.Before(now)
 }
 
 // line is the Set-Cookie line with another value.
@@ -160,15 +206,29 @@ func (c *Console) SealCookies(h http.Header, k Keeper, now time.Time) {
 	}
 	kept := make([]string, 0, len(lines))
 	for _, line := range lines {
-		switch sc := parseSetCookie(line, now); {
-		case isOurs(sc.name) || isOurs(match.FoldName(sc.name)) || sc.name == "" && isOurs(sc.value):
-		case sc.deleted || !c.isSession(sc.name):
+		if line, ok := c.sealLine(line, k, now); ok {
 			kept = append(kept, line)
-		case k.Boxes != nil:
-			kept = append(kept, sc.line(k.seal(sc.name, sc.value)))
 		}
 	}
 	h["Set-Cookie"] = kept
+}
+
+func (c *Console) sealLine(line string, k Keeper, now time.Time) (string, bool) {
+	sc := parseSetCookie(line, now)
+	session := c.isSession(sc.name)
+	switch {
+	case isOurs(sc.name) || isOurs(match.FoldName(sc.name)) || sc.name == "" && isOurs(sc.value):
+		return "", false
+	case !session && !c.foldsToSession(sc.name):
+		return line, true
+	case sc.deleted && (sc.value == "" || sc.value == "deleted"):
+		return line, true
+	case sc.deleted:
+		return sc.line("deleted"), true // the value may still be good
+	case session && k.Boxes != nil:
+		return sc.line(k.seal(sc.name, sc.value)), true
+	}
+	return "", false
 }
 
 // Changes is what an answer does to the console's session.
@@ -183,6 +243,10 @@ type Credential struct {
 	Value  string
 }
 
+// Left tells whether a cookie that was set is still there after the whole
+// answer.
+func (ch Changes) Left(s Credential) bool { return !slices.Contains(ch.Deleted, s.Cookie) }
+
 // Changes reads the session cookies and headers of an answer's head. A cookie
 // that is set counts as set even if a later line removes it, since not every
 // client obeys; it counts as removed if its last line does so, which is what a
@@ -190,7 +254,7 @@ type Credential struct {
 func (c *Console) Changes(h http.Header, now time.Time) (ch Changes) {
 	for _, line := range h["Set-Cookie"] {
 		sc := parseSetCookie(line, now)
-		if !c.isSession(sc.name) && !c.isSession(match.FoldName(sc.name)) {
+		if !c.isSession(sc.name) && !c.foldsToSession(sc.name) {
 			continue
 		}
 		ch.Deleted = slices.DeleteFunc(ch.Deleted, func(name string) bool { return name == sc.name })
@@ -202,7 +266,7 @@ func (c *Console) Changes(h http.Header, now time.Time) (ch Changes) {
 	}
 	for _, name := range c.SessionHeaders {
 		for _, value := range h.Values(name) {
-			ch.Set = append(ch.Set, Credential{Value: value})
+			ch.Set = append(ch.Set, Credential{Value: bareToken(value)})
 		}
 	}
 	return ch
@@ -215,23 +279,21 @@ var authorization = [...]string{"Authorization", "Proxy-Authorization"}
 // and the authorization headers that nobody declared. bound is nil below
 // level verified.
 func (c *Console) StripHeaders(h http.Header, bound func(token string) bool) {
-	for _, name := range authorization {
-		if len(h[name]) > 0 && !c.declares(name) {
-			delete(h, name)
+	for name, values := range h {
+		if !c.isCredential(name) {
+			continue
 		}
-	}
-	for _, name := range c.SessionHeaders {
-		values := h.Values(name)
-		if len(values) > 0 && (len(values) > 1 || bound == nil || !bound(bareToken(values[0]))) {
-			h.Del(name)
+		issued := len(values) == 1 && bound != nil && bound(bareToken(values[0]))
+		if !issued || !slices.ContainsFunc(c.SessionHeaders, func(s string) bool { return strings.EqualFold(s, name) }) {
+			delete(h, name)
 		}
 	}
 }
 
-func (c *Console) declares(header string) bool {
-	return slices.ContainsFunc(c.SessionHeaders, func(name string) bool {
-		return strings.EqualFold(name, header)
-	})
+// isCredential is called for every header of every request.
+func (c *Console) isCredential(header string) bool {
+	same := func(name string) bool { return match.SameHeader(name, header) }
+	return slices.ContainsFunc(authorization[:], same) || slices.ContainsFunc(c.SessionHeaders, same)
 }
 
 // bareToken is a header's value without its scheme (RFC 9110, section 11.4).

@@ -126,7 +126,9 @@ func (e *exchange) holds(ctx context.Context, c Condition) error {
 		return fmt.Errorf("location %q", at)
 	}
 	for _, pattern := range c.SetCookies {
-		if !slices.ContainsFunc(e.changes.Set, func(s Credential) bool { return match.NameGlob(pattern, s.Cookie) }) {
+		if !slices.ContainsFunc(e.changes.Set, func(s Credential) bool {
+			return match.NameGlob(pattern, s.Cookie) && e.changes.Left(s)
+		}) {
 			return fmt.Errorf("cookie %s is not set", pattern)
 		}
 	}

@@ -44,7 +44,7 @@ func (e *exchange) name(ctx context.Context, attempt *Attempt) (string, error) {
 
 func (e *exchange) cookies(pattern string) (values []string) {
 	for _, set := range e.changes.Set {
-		if match.NameGlob(pattern, set.Cookie) {
+		if match.NameGlob(pattern, set.Cookie) && e.changes.Left(set) {
 			values = append(values, set.Value)
 		}
 	}
