@@ -161,7 +161,7 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 		return g.fault(l.visit, err)
 	}
 	http.SetCookie(l.w, ck)
-	if l.verdict.Hold == firstfactor.HoldCookies {
+	if l.verdict.Hold == firstfactor.HoldCookies && l.onlyCookies() {
 		g.withoutCredentials(l)
 		return nil
 	}
@@ -171,6 +171,11 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 // bound is what an escrow is sealed to.
 func (g *Gateway) bound(r challenge.Record) []string {
 	return []string{"escrow", g.site.Name, r.ID, r.Subject.String(), string(r.Purpose)}
+}
+
+// onlyCookies tells that neither headers nor body of the answer hold a token.
+func (l *proof) onlyCookies() bool {
+	return !slices.ContainsFunc(l.verdict.Credentials, func(c firstfactor.Credential) bool { return c.Cookie == "" })
 }
 
 // withoutCredentials lets status and body pass, for consoles whose script
