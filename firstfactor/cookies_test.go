@@ -255,7 +255,10 @@ func FuzzNoSessionCookieBelowVerified(f *testing.F) {
 func cookieNames(line string) (names []string) {
 	for _, separators := range []string{";", ";,", ";,\""} {
 		for _, pair := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
-			name, _, _ := strings.Cut(pair, "=")
+			name, _, valued := strings.Cut(pair, "=")
+			if !valued {
+				continue
+			}
 			names = append(names, strings.Trim(name, " \t"), strings.TrimSpace(name), match.FoldName(name))
 			if r, err := http.ParseCookie(pair); err == nil {
 				names = append(names, r[0].Name)
