@@ -35,8 +35,17 @@ func Glob(pattern, s string) bool {
 // NameGlob matches a cookie's name; besides `*` it knows `?` and character
 // classes as in `wordpress_[0-9a-f]*` (path.Match).
 func NameGlob(pattern, name string) bool {
-	ok, err := path.Match(pattern, strings.ReplaceAll(name, "/", "_"))
+	name = strings.ReplaceAll(name, "/", "_")
+	if name != "" && literal(pattern) && pattern[0] != name[0] {
+		return false // most names, of every request
+	}
+	ok, err := path.Match(pattern, name)
 	return ok && err == nil
+}
+
+// literal tells that a pattern's first character stands for itself.
+func literal(pattern string) bool {
+	return pattern != "" && strings.IndexByte(`*?[\`, pattern[0]) < 0
 }
 
 // FoldName is a field's or cookie's name as a lenient console may read it:
