@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/stepgate/stepgate/match"
 )
@@ -61,6 +62,7 @@ func (c *Console) Attempt(q *match.Request, strict bool) (*Attempt, error) {
 type fields struct {
 	query []url.Values
 	form  url.Values
+	files url.Values // of a multipart form: whether they count as fields too, consoles differ
 	json  any
 	// oversized or unreadable, in a request that would pass anyway
 	unread bool
@@ -71,7 +73,10 @@ func readFields(q *match.Request, strict bool) (*fields, error) {
 	if q.Body == nil || q.Body == http.NoBody {
 		return f, nil
 	}
-	kind, params, _ := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	kind, params, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
+	if err != nil && strict && q.Header.Get("Content-Type") != "" {
+		return nil, fmt.Errorf("%w: content type: %w", ErrLogin, err) // consoles read more of them than we do
+	}
 	if !readable(kind) || !strict && kind == "multipart/form-data" {
 		return f, nil // no console finds fields in it; uploads are watched by their answer
 	}
@@ -130,9 +135,9 @@ func check(r *http.Request, params map[string]string, whole bool) error {
 func (f *fields) parse(kind string, params map[string]string, body []byte) (err error) {
 	switch {
 	case isJSON(kind):
-		f.json, err = parseJSON(body)
+		f.json, err = parseJSON(body, foldKey)
 	case kind == "multipart/form-data":
-		f.form, err = parseMultipart(body, params["boundary"])
+		err = f.parseMultipart(body, params["boundary"])
 	default:
 		f.form, err = url.ParseQuery(string(body))
 	}
@@ -142,36 +147,57 @@ func (f *fields) parse(kind string, params map[string]string, body []byte) (err 
 	return nil
 }
 
-func parseMultipart(body []byte, boundary string) (url.Values, error) {
-	form := make(url.Values)
+func (f *fields) parseMultipart(body []byte, boundary string) error {
+	f.form, f.files = make(url.Values), make(url.Values)
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
-		part, err := parts.NextPart()
+		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			return form, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if part.FormName() == "" || part.Header.Get("Content-Transfer-Encoding") != "" {
+			return errors.New("a part without one plain name and encoding")
 		}
 		value, err := io.ReadAll(part)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		form.Add(part.FormName(), string(value))
+		if strings.Contains(strings.ToLower(part.Header.Get("Content-Disposition")), "filename") {
+			f.files.Add(part.FormName(), "")
+		} else {
+			f.form.Add(part.FormName(), string(value))
+		}
 	}
 }
 
 // parseJSON refuses duplicate keys (RFC 8259, section 4 leaves to the reader
-// which of two counts).
-func parseJSON(body []byte) (any, error) {
+// which of two counts), after fold.
+func parseJSON(body []byte, fold func(string) string) (any, error) {
 	var v any
 	if err := json.Unmarshal(body, &v); err != nil {
 		return nil, err
 	}
-	return v, uniqueKeys(json.NewDecoder(bytes.NewReader(body)))
+	return v, uniqueKeys(json.NewDecoder(bytes.NewReader(body)), fold)
 }
 
-func uniqueKeys(d *json.Decoder) error {
+// foldKey makes one key of all that a console without regard to case takes
+// for one (Go's own decoder does).
+func foldKey(key string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, key)
+}
+
+func asIs(key string) string { return key }
+
+func uniqueKeys(d *json.Decoder, fold func(string) string) error {
 	t, err := d.Token()
 	if err != nil {
 		return err
@@ -180,16 +206,17 @@ func uniqueKeys(d *json.Decoder) error {
 	if !nested {
 		return nil
 	}
-	seen := make(map[any]bool)
+	seen := make(map[string]bool)
 	for d.More() {
 		if open == '{' {
 			key, err := d.Token()
-			if err != nil || seen[key] {
-				return errors.Join(err, fmt.Errorf("key %q stands twice", key))
+			name, _ := key.(string)
+			if name = fold(name); err != nil || seen[name] {
+				return errors.Join(err, fmt.Errorf("key %q stands twice", name))
 			}
-			seen[key] = true
+			seen[name] = true
 		}
-		if err := uniqueKeys(d); err != nil {
+		if err := uniqueKeys(d, fold); err != nil {
 			return err
 		}
 	}
@@ -201,28 +228,66 @@ func uniqueKeys(d *json.Decoder) error {
 // under its own name rather than one that a lenient console folds into it.
 func (f *fields) username(want Field) (string, bool, error) {
 	if want.JSON != "" {
-		name, ok := pointer(f.json, want.JSON).(string)
-		return name, ok, nil
+		return f.jsonName(want.JSON)
 	}
-	var found []string
-	for _, fields := range append(slices.Clone(f.query), f.form) {
-		for name, values := range fields {
-			if match.FoldName(name) != want.Form {
-				continue
-			}
-			if name != want.Form {
-				return "", false, fmt.Errorf("%w: the field %q is spelled %q", ErrLogin, want.Form, name)
-			}
-			found = append(found, values...)
+	for name := range f.files {
+		if sameField(name, want.Form) {
+			return "", false, fmt.Errorf("%w: the field %q is a file", ErrLogin, want.Form)
 		}
 	}
-	if len(found) > 1 {
-		return "", false, fmt.Errorf("%w: the field %q stands twice", ErrLogin, want.Form)
+	var typed string
+	found := 0
+	for _, query := range f.query {
+		values, err := valuesOf(want.Form, query, f.form)
+		if err != nil {
+			return "", false, err
+		}
+		if len(values) > 1 || found > 0 && len(values) == 1 && values[0] != typed {
+			return "", false, fmt.Errorf("%w: the field %q stands twice", ErrLogin, want.Form)
+		}
+		if len(values) == 1 {
+			typed, found = values[0], found+1
+		}
 	}
-	if len(found) == 1 {
-		return found[0], true, f.single()
+	if found == 0 {
+		return "", false, nil
 	}
-	return "", false, nil
+	return typed, true, f.single()
+}
+
+// valuesOf are the values under a name, in all places.
+func valuesOf(want string, places ...url.Values) (found []string, err error) {
+	for _, fields := range places {
+		for name, values := range fields {
+			switch {
+			case name == want:
+				found = append(found, values...)
+			case sameField(name, want):
+				return nil, fmt.Errorf("%w: the field %q is spelled %q", ErrLogin, want, name)
+			}
+		}
+	}
+	return found, nil
+}
+
+// sameField tells whether a console may read one name as the other. Of a name
+// like `user[login]` the index counts as well.
+func sameField(name, want string) bool {
+	base, index, array := strings.Cut(want, "[")
+	if !array {
+		return match.FoldName(name) == match.FoldName(want)
+	}
+	otherBase, otherIndex, array := strings.Cut(name, "[")
+	return array && match.FoldName(otherBase) == match.FoldName(base) &&
+		strings.TrimSpace(otherIndex) == strings.TrimSpace(index)
+}
+
+func (f *fields) jsonName(at string) (string, bool, error) {
+	name, ok := pointer(f.json, at).(string)
+	if _, folded := pointerBy(f.json, at, foldKey).(string); folded && !ok {
+		return "", false, fmt.Errorf("%w: the field %q is spelled in another way", ErrLogin, at)
+	}
+	return name, ok, nil
 }
 
 // single refuses a login with a field that stands twice in its query or in

@@ -165,13 +165,16 @@ func (e *exchange) probeHolds(ctx context.Context, path string) error {
 
 func (e *exchange) body() any {
 	if e.json == nil {
-		e.json, _ = parseJSON(e.answer.Body) // not JSON: nothing is found in it
+		e.json, _ = parseJSON(e.answer.Body, asIs) // not JSON: nothing is found in it
 	}
 	return e.json
 }
 
 // pointer is RFC 6901 evaluation; nil if there is nothing.
-func pointer(v any, p string) any {
+func pointer(v any, p string) any { return pointerBy(v, p, asIs) }
+
+// pointerBy takes names for equal that fold makes equal.
+func pointerBy(v any, p string, fold func(string) string) any {
 	if p == "" {
 		return v
 	}
@@ -179,7 +182,7 @@ func pointer(v any, p string) any {
 		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
 		switch node := v.(type) {
 		case map[string]any:
-			v = node[step]
+			v = member(node, step, fold)
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i < 0 || i >= len(node) {
@@ -191,6 +194,18 @@ func pointer(v any, p string) any {
 		}
 	}
 	return v
+}
+
+func member(object map[string]any, name string, fold func(string) string) any {
+	if v, ok := object[name]; ok {
+		return v
+	}
+	for key, v := range object {
+		if fold(key) == fold(name) {
+			return v
+		}
+	}
+	return nil
 }
 
 func text(v any) (string, bool) {

@@ -62,7 +62,7 @@ func (e *exchange) probed(ctx context.Context, s *Subject) (string, error) {
 	if s.JSON == "" {
 		return s.one([]string{string(a.Body)})
 	}
-	body, err := parseJSON(a.Body)
+	body, err := parseJSON(a.Body, asIs)
 	if err != nil {
 		return "", fmt.Errorf("probe %s: %w", s.Probe, err)
 	}
