@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -277,12 +276,4 @@ func (b *browser) mustNotSee() {
 	if a := b.get("/whoami"); a.StatusCode == http.StatusOK {
 		b.g.t.Fatalf("without a second factor:\n%s", a.body)
 	}
-}
-
-func decoded(t *testing.T, config []byte) *caddy.Config {
-	cfg := new(caddy.Config)
-	if err := json.Unmarshal(config, cfg); err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }

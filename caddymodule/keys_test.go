@@ -30,7 +30,7 @@ func addKey(t *testing.T, dir, id string) {
 
 func sealWith(t *testing.T, dir, id string) { writeFile(t, filepath.Join(dir, "sealing"), id+"\n") }
 
-func writeFile(t *testing.T, path, text string) {
+func writeFile(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestKeyRotation(t *testing.T) {
 	mustSay(t, g.refused("keys "+dir), "k1", "bring the lost key back")
 }
 
-func readFile(t *testing.T, path string) string {
+func readFile(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -1,0 +1,290 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Point 10: JSON says as much as a Caddyfile. All goldens load as JSON, and
+// come out of the structs as they went in.
+func TestJSONEqualsCaddyfile(t *testing.T) {
+	etc := operatorFiles(t)
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	t.Setenv("BRAND", "Example")
+	t.Setenv("KEYS", filepath.Join(etc, "keys"))
+	t.Setenv("HELPDESK", "4321")
+	goldenInputs(t, func(t *testing.T, input string) {
+		input = strings.ReplaceAll(input, "/etc/stepgate", etc)
+		input = strings.ReplaceAll(input, "/srv/pages", etc+"/pages")
+		input = strings.ReplaceAll(input, "{env.KEYS}/stepgate", "{env.KEYS}")
+		config, err := adapt(input, "Caddyfile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Validate(quiet(t, config)); err != nil {
+			t.Error(err)
+		}
+		roundTrips(t, config)
+	})
+}
+
+// operatorFiles is what the goldens name under /etc/stepgate.
+func operatorFiles(t *testing.T) string {
+	etc := t.TempDir()
+	for _, dir := range []string{"keys", "pages"} {
+		if err := os.Mkdir(filepath.Join(etc, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	addKey(t, filepath.Join(etc, "keys"), "k1")
+	writeFile(t, filepath.Join(etc, "help.txt"), "Call 4321.\n")
+	writeFile(t, filepath.Join(etc, "crm.json"), readFile(t, "../firstfactor/presets/dokuwiki.json"))
+	return etc
+}
+
+func goldenInputs(t *testing.T, use func(t *testing.T, input string)) {
+	paths, err := filepath.Glob("testdata/adapt/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no goldens (%v)", err)
+	}
+	for _, path := range paths {
+		input, _, _ := strings.Cut(readFile(t, path), between)
+		t.Run(filepath.Base(path), func(t *testing.T) { use(t, input) })
+	}
+}
+
+// quiet is a configuration that logs nowhere and has no admin endpoint.
+func quiet(t *testing.T, config []byte) *caddy.Config {
+	t.Helper()
+	cfg := new(caddy.Config)
+	if err := json.Unmarshal(config, cfg); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Admin = &caddy.AdminConfig{Disabled: true}
+	cfg.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)}}}}
+	return cfg
+}
+
+// roundTrips decodes each of our objects strictly and encodes it again.
+func roundTrips(t *testing.T, config []byte) {
+	var whole any
+	if err := json.Unmarshal(config, &whole); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	eachObject(whole, func(o map[string]any) {
+		if o["handler"] == "stepgate" {
+			delete(o, "handler")
+			roundTrip(t, o, new(Handler))
+			found++
+		}
+		if app, ok := o["stepgate"].(map[string]any); ok {
+			roundTrip(t, app, new(App))
+		}
+	})
+	if found == 0 {
+		t.Error("no site in the configuration")
+	}
+}
+
+func eachObject(v any, visit func(map[string]any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		visit(v)
+		for _, inner := range v {
+			eachObject(inner, visit)
+		}
+	case []any:
+		for _, inner := range v {
+			eachObject(inner, visit)
+		}
+	}
+}
+
+func roundTrip(t *testing.T, object map[string]any, into any) {
+	t.Helper()
+	text, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(again, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, object) {
+		t.Errorf("%s\nbecomes\n%s", text, again)
+	}
+}
+
+// Point 10: what JSON refuses is what the Caddyfile refuses, since both are
+// checked by the same functions.
+func TestJSONRefused(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	const console = `"first_factor":[{"console":{"preset":"dokuwiki"}}]`
+	for name, c := range map[string]struct{ site, app, says string }{
+		"unknown_word":  {`"name":"a","protcet":[],` + console, `{}`, "protcet"},
+		"no_name":       {console, `{}`, `the name ""`},
+		"no_factor":     {`"name":"a"`, `{}`, "first_factor: say"},
+		"empty_rule":    {`"name":"a","public":[{}],` + console, `{}`, "public: the rule matches everything"},
+		"query_in_path": {`"name":"a","logout":[{"paths":["/x?y"]}],` + console, `{}`, "logout: "},
+		"no_bypass":     {`"name":"a","bypass":[{"paths":["/x"]}],` + console, `{}`, "bypass: give it a name"},
+		"no_matcher":    {`"name":"a","public":[{"matcher":{"nonsense":{}}}],` + console, `{}`, "nonsense"},
+		"observe":       {`"name":"a","observe":"soon",` + console, `{}`, "observe: "},
+		"policy":        {`"name":"a","policy":{"session_idle":"1s"},` + console, `{}`, "session_idle: "},
+		"preset":        {`"name":"a","first_factor":[{"console":{"preset":"nonsense"}}]`, `{}`, "there is no preset"},
+		"preset_file":   {`"name":"a","first_factor":[{"console":{"preset":"./nonsense.json"}}]`, `{}`, "nonsense.json"},
+		"app_factor":    {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
+		"app_policy":    {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
+		"app_keys":      {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},
+		"app_overlay":   {`"name":"a",` + console, `{"overlay":"/nonsense"}`, "overlay"},
+		"app_brand":     {`"name":"a",` + console, `{"brand":"{env.STEPGATE_MISSING}"}`, "brand: "},
+		"app_help":      {`"name":"a",` + console, `{"help":"{file./nonsense}"}`, "help: "},
+		"app_unknown":   {`"name":"a",` + console, `{"brand":"{evn.BRAND}"}`, "{evn.BRAND}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mustSay(t, refusedJSON(t, c.app, `{"handler":"stepgate",`+c.site+`}`), c.says)
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		one, other := `{"handler":"stepgate","name":"a",`+console+`}`, `{"handler":"stepgate","name":"a","realm":"b",`+console+`}`
+		mustSay(t, refusedJSON(t, `{}`, one+","+other), "stepgate a stands twice")
+		if err := caddy.Validate(quiet(t, sites(`{}`, one+","+one))); err != nil {
+			t.Errorf("the same site twice: %v", err)
+		}
+	})
+}
+
+func sites(app, handlers string) []byte {
+	return []byte(`{"apps":{"stepgate":` + app + `,"http":{"servers":{"s":{"listen":["127.0.0.1:0"],"routes":[{"handle":[` + handlers + `]}]}}}}}`)
+}
+
+func refusedJSON(t *testing.T, app, handlers string) string {
+	t.Helper()
+	err := caddy.Validate(quiet(t, sites(app, handlers)))
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	return err.Error()
+}
+
+// Point 10: placeholders stand for values, and never for parts of patterns.
+func TestPlaceholders(t *testing.T) {
+	etc := operatorFiles(t)
+	t.Setenv("STEPGATE_NAME", "Example")
+	a := &App{Brand: "The {env.STEPGATE_NAME}", Help: "{file." + etc + "/help.txt}", Keys: etc + "/{env.STEPGATE_NAME}"}
+	if err := a.replace(); err != nil {
+		t.Fatal(err)
+	}
+	if a.Brand != "The Example" || a.Help != "Call 4321." || a.Keys != etc+"/Example" {
+		t.Errorf("replaced: %+q %+q %+q", a.Brand, a.Help, a.Keys)
+	}
+	config, err := adapt(`http://localhost:1 {
+	stepgate a {
+		first_factor console dokuwiki {
+			subject cookie sid `+"`^([a-f]{32})$`"+`
+		}
+	}
+}
+`, "Caddyfile")
+	if err != nil || !strings.Contains(string(config), "{32}") {
+		t.Errorf("a pattern became %s (%v)", config, err)
+	}
+}
+
+// Point 10: every option is documented where it is declared.
+func TestOptionsDocumented(t *testing.T) {
+	docs := make(map[string]string)
+	for _, dir := range []string{".", "../firstfactor", "../match"} {
+		readDocs(t, dir, docs)
+	}
+	seen := make(map[reflect.Type]bool)
+	for _, root := range []any{App{}, Handler{}} {
+		mustBeDocumented(t, reflect.TypeOf(root), docs, seen)
+	}
+	if len(seen) < 9 {
+		t.Errorf("only %d types were looked at", len(seen))
+	}
+}
+
+// readDocs collects the comments of struct fields, by package, type and name.
+// One comment may name several fields that follow each other.
+func readDocs(t *testing.T, dir string, docs map[string]string) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				fieldDocs(file.Name.Name+"."+spec.Name.Name, spec, docs)
+			}
+			return true
+		})
+	}
+}
+
+func fieldDocs(name string, spec *ast.TypeSpec, docs map[string]string) {
+	s, ok := spec.Type.(*ast.StructType)
+	if !ok {
+		return
+	}
+	var doc string
+	for _, field := range s.Fields.List {
+		for _, ident := range field.Names {
+			if field.Doc != nil {
+				doc = field.Doc.Text()
+			}
+			if strings.Contains(doc, ident.Name) {
+				docs[name+"."+ident.Name] = doc
+			}
+		}
+	}
+}
+
+func mustBeDocumented(t *testing.T, typ reflect.Type, docs map[string]string, seen map[reflect.Type]bool) {
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		mustBeDocumented(t, typ.Elem(), docs, seen)
+		return
+	case reflect.Struct:
+	default:
+		return
+	}
+	if seen[typ] || !strings.HasPrefix(typ.PkgPath(), "github.com/stepgate/") {
+		return
+	}
+	seen[typ] = true
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		if !field.IsExported() || field.Tag.Get("json") == "-" {
+			continue
+		}
+		if !field.Anonymous && (field.Tag.Get("json") == "" || docs[typ.String()+"."+field.Name] == "") {
+			t.Errorf("%s.%s has no JSON name or no comment that begins with its name", typ, field.Name)
+		}
+		mustBeDocumented(t, field.Type, docs, seen)
+	}
+}
