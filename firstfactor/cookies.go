@@ -30,17 +30,17 @@ func (k Keeper) seal(name, value string) string {
 	return sealedMark + base64.RawURLEncoding.EncodeToString(box)
 }
 
-func (k Keeper) open(name, value string) (string, bool) {
+func (k Keeper) open(name, value string) ([]byte, bool) {
 	text, marked := strings.CutPrefix(value, sealedMark)
 	if k.Boxes == nil || !marked {
-		return "", false
+		return nil, false
 	}
 	box, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
 	plain, err := k.Boxes.Open(box, k.Site, name)
-	return string(plain), err == nil
+	return plain, err == nil
 }
 
 // OpenCookies rewrites a request's cookies for the console: ours are removed,
@@ -51,39 +51,46 @@ func (c *Console) OpenCookies(h http.Header, k Keeper) {
 	if len(lines) == 0 {
 		return
 	}
-	var out strings.Builder
+	var room [1024]byte // on the stack: most requests need no more
+	out := room[:0]
 	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
-			if kept, ok := c.openPair(strings.TrimLeft(pair, " \t"), k); ok {
-				if out.Len() > 0 {
-					out.WriteString("; ")
-				}
-				out.WriteString(kept)
-			}
+			out = c.openPair(out, strings.TrimLeft(pair, " \t"), k)
 		}
 	}
-	if out.Len() == 0 {
+	if len(out) == 0 {
 		delete(h, "Cookie")
 		return
 	}
-	h["Cookie"] = []string{out.String()}
+	h["Cookie"] = []string{string(out)}
 }
 
-func (c *Console) openPair(pair string, k Keeper) (string, bool) {
+// openPair appends what the console gets of one pair.
+func (c *Console) openPair(out []byte, pair string, k Keeper) []byte {
 	name, value, _ := strings.Cut(pair, "=")
 	if pair == "" || isOurs(name) {
-		return "", false
+		return out
 	}
 	if c.isSession(name) {
-		plain, ok := k.open(name, value)
-		return name + "=" + plain, ok
+		if plain, ok := k.open(name, value); ok {
+			out = append(append(separate(out), name...), '=')
+			out = append(out, plain...)
+		}
+		return out
 	}
 	// A spelling that only the console folds into the session cookie's name
 	// cannot come from the console, which sets it under its own.
-	if c.foldsToSession(name) || isOurs(match.FoldName(name)) {
-		return "", false
+	if c.foldsToSession(name) || isOurs(match.FoldName(name)) || c.smuggles(pair) {
+		return out
 	}
-	return pair, !c.smuggles(pair)
+	return append(separate(out), pair...)
+}
+
+func separate(out []byte) []byte {
+	if len(out) == 0 {
+		return out
+	}
+	return append(out, "; "...)
 }
 
 // smuggles tells whether a pair holds another cookie for a reader that

@@ -121,17 +121,25 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, 
 }
 
 func (g *Gateway) guard(v *visit) error {
-	facts, err := g.facts(v)
+	d, err := g.decide(v)
 	if err != nil {
 		return g.fault(v, err)
 	}
-	d := policy.Decide(facts)
-	g.meter.Decided(d.Outcome)
-	return g.act(v, d, facts)
+	return g.act(v, d)
 }
 
-func (g *Gateway) act(v *visit, d policy.Decision, f policy.Facts) error {
-	if !v.at.Secure && (f.Navigation || d.Outcome != policy.Anonymous) && d.Outcome != policy.Bypass {
+func (g *Gateway) decide(v *visit) (policy.Decision, error) {
+	facts, err := g.facts(v)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	d := policy.Decide(facts)
+	g.meter.Decided(d.Outcome)
+	return d, nil
+}
+
+func (g *Gateway) act(v *visit, d policy.Decision) error {
+	if !v.at.Secure && (v.navigates() || d.Outcome != policy.Anonymous) && d.Outcome != policy.Bypass {
 		return g.plainHTTP(v)
 	}
 	switch d.Outcome {

@@ -20,7 +20,7 @@ import (
 
 // verifiedAllocations is what Stepgate may allocate for a verified page load
 // with a sealed console cookie. It is a bound on what `go run ./bench` weighs.
-const verifiedAllocations = 16
+const verifiedAllocations = 13
 
 func TestVerifiedRequestAllocatesLittle(t *testing.T) {
 	v := newVerified(t)
