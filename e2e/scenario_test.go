@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -29,7 +28,7 @@ http://localhost:{{.Port}} {
 // period is a TOTP time step.
 const period = 30 * time.Second
 
-// hidden is how the gateway's own pages are told apart.
+// onChallenge tells whether the browser stands before a challenge of ours.
 func onChallenge(b *Browser) bool { return strings.Contains(b.URL(), "/.stepgate/challenge") }
 
 // enroll binds an authenticator on the page that shows its key, with the codes of the two steps that lie from..from+1
@@ -136,9 +135,4 @@ func withheld(t *testing.T, what string, console *Console, a Answer, sessionCook
 	if strings.Contains(direct.Text, console.Marker) {
 		t.Errorf("%s: the console takes the cookies of the answer: %s", what, stolen)
 	}
-}
-
-// refused says that a status lets nobody through.
-func refused(status int) bool {
-	return status >= 400 || status == http.StatusSeeOther || status == http.StatusFound
 }
