@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/store/sqlite"
 )
 
@@ -138,6 +140,12 @@ func (g *gate) visit(b *browser, session bool) error {
 		delete(b.cookies, "__Host-stepgate-demo")
 	}
 	a, err := b.try(http.MethodGet, "/", nil)
+	if errors.Is(err, syscall.ECONNRESET) {
+		// Caddy listens anew at each reload. The kernel resets connections
+		// that nobody had accepted from the old socket, unless
+		// net.ipv4.tcp_migrate_req is set; browsers then try again.
+		a, err = b.try(http.MethodGet, "/", nil)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -200,6 +208,20 @@ func TestNotStarted(t *testing.T) {
 		}
 		if waited := time.Since(began); waited != startTimeout {
 			t.Errorf("waited %s", waited)
+		}
+	})
+}
+
+// Caddy may start its servers before this app: a request waits for it.
+func TestWaitsForStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &App{settled: make(chan struct{})}
+		time.AfterFunc(time.Second, func() {
+			a.shared.Store(new(gateway.Services))
+			close(a.settled)
+		})
+		if a.await(t.Context()) == nil {
+			t.Error("a request did not wait for the start")
 		}
 	})
 }
