@@ -316,3 +316,24 @@ func (c *Console) RemoveOurs(h http.Header) {
 	var none Console
 	none.OpenCookies(h, Keeper{})
 }
+
+// StripTrailers removes from an answer's trailers what its head was searched
+// for: no browser takes a session from there.
+func (c *Console) StripTrailers(h http.Header) {
+	announced := len(h["Trailer"]) > 0
+	for name := range h {
+		field, trailer := strings.CutPrefix(name, http.TrailerPrefix)
+		if (trailer || announced) && (strings.EqualFold(field, "Set-Cookie") || c.isCredential(field)) {
+			delete(h, name)
+		}
+	}
+}
+
+// SetToken sends a token as the console's own script would.
+func (c *Console) SetToken(h http.Header, token string) {
+	name := c.SessionHeaders[0]
+	if strings.EqualFold(name, "Authorization") {
+		token = "Bearer " + token
+	}
+	h.Set(name, token)
+}

@@ -123,7 +123,7 @@ func (e *exchange) holds(ctx context.Context, c Condition) error {
 		return fmt.Errorf("status %d", e.answer.Status)
 	}
 	if at := e.answer.Header.Get("Location"); c.Location != "" && !match.Glob(c.Location, at) {
-		return fmt.Errorf("location %q", at)
+		return fmt.Errorf("location %q", withoutQuery(at))
 	}
 	for _, pattern := range c.SetCookies {
 		if !slices.ContainsFunc(e.changes.Set, func(s Credential) bool {
@@ -134,10 +134,17 @@ func (e *exchange) holds(ctx context.Context, c Condition) error {
 	}
 	for name, pattern := range c.Headers {
 		if value := e.answer.Header.Get(name); !match.Glob(pattern, value) {
-			return fmt.Errorf("header %s: %q", name, value)
+			return fmt.Errorf("header %s does not match %q", name, pattern)
 		}
 	}
 	return errors.Join(e.bodyHolds(c), e.probeHolds(ctx, c.Probe))
+}
+
+// withoutQuery keeps tokens out of logs and of the audit trail.
+func withoutQuery(location string) string {
+	path, _, _ := strings.Cut(location, "?")
+	path, _, _ = strings.Cut(path, "#")
+	return path
 }
 
 func (e *exchange) bodyHolds(c Condition) error {

@@ -13,6 +13,7 @@ import (
 type answer struct {
 	http.ResponseWriter
 	onHeader func(a *answer, status int)
+	gateway  *Gateway
 	looked   bool
 	held     *escrow.Capture
 }
@@ -26,10 +27,11 @@ func (a *answer) hold() {
 }
 
 // WriteHeader implements http.ResponseWriter. Informational answers pass
-// unless they carry cookies, which no browser should take from them.
+// unless they carry cookies, which no browser should take from them, or
+// tokens.
 func (a *answer) WriteHeader(status int) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
-		if len(a.Header()["Set-Cookie"]) == 0 {
+		if len(a.Header()["Set-Cookie"]) == 0 && !a.gateway.telling(a.Header()) {
 			a.ResponseWriter.WriteHeader(status)
 		}
 		return
@@ -43,6 +45,12 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// telling tells whether headers hold a change of the console's session.
+func (g *Gateway) telling(h http.Header) bool {
+	ch := g.site.Console.Changes(h, g.svc.Now())
+	return len(ch.Set)+len(ch.Deleted) > 0
 }
 
 // Header implements http.ResponseWriter.

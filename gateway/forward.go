@@ -27,12 +27,12 @@ func (g *Gateway) pass(v *visit) error {
 			return g.fault(v, err)
 		}
 	}
-	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) {
+	a := &answer{ResponseWriter: v.w, gateway: g, onHeader: func(a *answer, status int) {
 		if g.passing(v, a, keeper); a.held == nil {
 			g.forgetSession(v, a.Header())
 		}
 	}}
-	if err := v.next(a, v.Request.Request); err != nil || a.held == nil {
+	if err := g.forward(v, a); err != nil || a.held == nil {
 		return err
 	}
 	return g.changed(v, a)
@@ -107,10 +107,12 @@ func (g *Gateway) changed(v *visit, a *answer) error {
 		held.WriteTo(v.w)
 		return nil
 	}
-	if err := g.record(ctx, v, audit.PersonChanged, v.session.Subject, "", policy.Reason{Code: policy.ReasonPersonChanged}); err != nil {
+	ending, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := g.record(ending, v, audit.PersonChanged, v.session.Subject, "", policy.Reason{Code: policy.ReasonPersonChanged}); err != nil {
 		return g.fault(v, err)
 	}
-	if err := g.endIn(ctx, v, policy.ReasonPersonChanged); err != nil {
+	if err := g.endIn(ending, v, policy.ReasonPersonChanged); err != nil {
 		return g.fault(v, err)
 	}
 	return g.judge(ctx, v, held)
@@ -124,14 +126,14 @@ func (g *Gateway) anonymous(v *visit) error {
 		v.Body, v.ContentLength = http.NoBody, 0
 		v.Header.Del("Transfer-Encoding")
 	}
-	a := &answer{ResponseWriter: v.w, onHeader: func(a *answer, status int) {
+	a := &answer{ResponseWriter: v.w, gateway: g, onHeader: func(a *answer, status int) {
 		if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {
 			a.hold()
 			return
 		}
 		g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
 	}}
-	if err := v.next(a, v.Request.Request); err != nil || a.held == nil {
+	if err := g.forward(v, a); err != nil || a.held == nil {
 		return err
 	}
 	held, err := a.held.Answer()
@@ -144,6 +146,20 @@ func (g *Gateway) anonymous(v *visit) error {
 		return g.fault(v, err)
 	}
 	return g.judge(ctx, v, held)
+}
+
+// forward has the console answer, and sees to it that even an answer of
+// nothing but headers was looked at, and that no credential follows as a
+// trailer.
+func (g *Gateway) forward(v *visit, a *answer) error {
+	if err := v.next(a, v.Request.Request); err != nil {
+		return err
+	}
+	a.look()
+	if a.held == nil {
+		g.site.Console.StripTrailers(a.Header())
+	}
+	return nil
 }
 
 func (g *Gateway) anonymize(r *http.Request) {
@@ -159,7 +175,7 @@ func (g *Gateway) prober(v *visit) firstfactor.Prober {
 			if c.Cookie != "" {
 				r.Header.Add("Cookie", c.Cookie+"="+c.Value)
 			} else if len(g.site.Console.SessionHeaders) > 0 {
-				r.Header.Set(g.site.Console.SessionHeaders[0], c.Value)
+				g.site.Console.SetToken(r.Header, c.Value)
 			}
 		}
 		c := escrow.NewCapture(nil)

@@ -94,6 +94,7 @@ type visit struct {
 	next      Next
 	at        Arrival
 	cookie    string
+	sent      []string // the cookie lines as the browser sent them
 	ambiguous bool
 	session   *sessions.Session // nil at level none
 	over      bool              // the session was ended on the way
@@ -193,6 +194,7 @@ func (g *Gateway) public(q *match.Request) bool {
 // identify finds the session of the request's cookie.
 func (g *Gateway) identify(v *visit) error {
 	name := sessions.CookieName(g.site.Name)
+	v.sent = v.Header["Cookie"]
 	v.cookie, v.ambiguous = onlyCookie(v.Header, name)
 	if v.cookie == "" || v.ambiguous {
 		return nil
@@ -203,6 +205,12 @@ func (g *Gateway) identify(v *visit) error {
 	}
 	v.session = live
 	return err
+}
+
+// browser is the browser of a visit, also after its cookies were made the
+// console's.
+func (g *Gateway) browser(v *visit) sessions.Browser {
+	return g.svc.Sessions.BrowserOf(&http.Request{Header: http.Header{"Cookie": v.sent}})
 }
 
 // storeTimeout bounds what a request waits for a store: a fault is a denial

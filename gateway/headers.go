@@ -13,7 +13,9 @@ import (
 var identityHeaders = []string{"remote-user", "remote-groups", "remote-email", "remote-name",
 	"remote-amr", "remote-auth-time", "x-remote-user", "x-remote-groups", "x-forwarded-user",
 	"x-forwarded-groups", "x-forwarded-email", "x-forwarded-preferred-username", "x-auth-request-user",
-	"x-auth-request-email", "x-auth-request-groups", "x-webauth-user"}
+	"x-auth-request-email", "x-auth-request-groups", "x-webauth-user",
+	// and by which some frameworks let whoever stands in front name another path
+	"x-original-url", "x-rewrite-url"}
 
 var errIdentityTrailer = errors.New("an identity header is announced as a trailer or named in Connection")
 

@@ -96,7 +96,7 @@ func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verd
 	if err != nil {
 		return g.fault(v, err)
 	}
-	recent, err := g.svc.Sessions.PassedRecently(ctx, who, g.svc.Sessions.BrowserOf(v.Request.Request))
+	recent, err := g.svc.Sessions.PassedRecently(ctx, who, g.browser(v))
 	if err != nil {
 		return g.fault(v, err)
 	}

@@ -22,6 +22,7 @@ func (g *Gateway) observing() bool {
 // operator turns on first, to see whether logins are understood.
 func (g *Gateway) observe(v *visit) error {
 	facts, err := g.facts(v)
+	g.site.Console.RemoveOurs(v.Header)
 	d := policy.Decide(facts)
 	if err != nil {
 		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)

@@ -45,7 +45,7 @@ func (v *visit) under(folder string) bool {
 
 // onChallenge shows or takes the challenge of the browser's session.
 func (g *Gateway) onChallenge(v *visit) error {
-	ctx, cancel := context.WithTimeout(v.Context(), 2*storeTimeout)
+	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
 	defer cancel()
 	rec, done, err := g.pending(ctx, v)
 	if done || err != nil {
@@ -150,7 +150,7 @@ func (g *Gateway) badForm(v *visit, id string) (bool, error) {
 
 // onCancel ends a pending login.
 func (g *Gateway) onCancel(v *visit) error {
-	ctx, cancel := context.WithTimeout(v.Context(), 2*storeTimeout)
+	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
 	defer cancel()
 	rec, done, err := g.pending(ctx, v)
 	if done || err != nil {
@@ -175,7 +175,7 @@ func (g *Gateway) onCancel(v *visit) error {
 // visitor is who stands before a challenge.
 func (g *Gateway) visitor(ctx context.Context, v *visit, who identity.Subject) (challenge.Visitor, error) {
 	out := challenge.Visitor{Address: v.at.Address, Browser: browserLabel(v.Request.Request)}
-	b := g.svc.Sessions.BrowserOf(v.Request.Request)
+	b := g.browser(v)
 	if !b.Known() {
 		return out, nil
 	}

@@ -41,7 +41,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 // knowBrowser marks the browser, so that strangers' failures do not lock this
 // person out of it.
 func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session) error {
-	mark, ck, err := g.svc.Sessions.Mark(g.svc.Sessions.BrowserOf(v.Request.Request))
+	mark, ck, err := g.svc.Sessions.Mark(g.browser(v))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held
 	}
 	delete(h, "Set-Cookie")
 	if to := h.Get("Location"); to != "" && held.Answer.Status/100 == 3 {
-		return g.goOn(v, to)
+		return g.goOn(v, absolute(held.URL, to))
 	}
 	if rec.ReturnTo != "" {
 		return g.goOn(v, rec.ReturnTo)
@@ -73,6 +73,20 @@ func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held
 		return g.fault(v, err)
 	}
 	return g.goOn(v, held.URL)
+}
+
+// absolute is a redirect's target as the browser would have understood it at
+// the login's address: ours is another.
+func absolute(at, to string) string {
+	base, err := url.Parse(at)
+	if err != nil {
+		return to
+	}
+	u, err := base.Parse(to)
+	if err != nil {
+		return to
+	}
+	return u.String()
 }
 
 func shownID(challengeID string) string { return "shown/" + challengeID }
