@@ -37,6 +37,10 @@ func main() {
 	if *quick {
 		o.pairs = 2
 	}
+	if o.pairs < 1 {
+		fmt.Fprintln(os.Stderr, "bench: -pairs must be at least 1")
+		os.Exit(2)
+	}
 	if err := run(os.Stdout, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -45,8 +49,12 @@ func main() {
 
 // run starts everything, measures, prints, and stops everything.
 func run(out io.Writer, o options) error {
-	b := new(setup)
+	b, err := newSetup()
+	if err != nil {
+		return err
+	}
 	defer b.stop()
+	b.stopOnInterrupt()
 	if err := b.start(); err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -30,12 +32,15 @@ type setup struct {
 	bare, control, stepgate, beside, direct *variant
 }
 
+// newSetup makes the scratch folder.
+func newSetup() (*setup, error) {
+	dir, err := os.MkdirTemp("", "stepgate-bench-")
+	return &setup{scratch: dir}, err
+}
+
 // start builds the binary, starts upstream and proxies, signs in, and opens
 // the connections.
 func (b *setup) start() (err error) {
-	if b.scratch, err = os.MkdirTemp("", "stepgate-bench-"); err != nil {
-		return err
-	}
 	b.binary = filepath.Join(b.scratch, "stepgate")
 	if err := build(b.binary); err != nil {
 		return err
@@ -97,6 +102,17 @@ func (b *setup) stop() {
 		p.stop()
 	}
 	_ = os.RemoveAll(b.scratch)
+}
+
+// stopOnInterrupt leaves no scratch folder behind; the children end with us.
+func (b *setup) stopOnInterrupt() {
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupt
+		_ = os.RemoveAll(b.scratch)
+		os.Exit(130)
+	}()
 }
 
 // site is one site of a Caddyfile.
