@@ -78,11 +78,23 @@ func (l *Login) Check() error {
 	if l.Success.zero() {
 		return errors.New("success: say what a successful answer looks like, as `success set_cookie session`")
 	}
+	for _, probe := range []string{l.Success.Probe, l.Failure.Probe} {
+		if err := checkProbe(probe); err != nil {
+			return err
+		}
+	}
 	if l.Hold == "" {
 		l.Hold = HoldAll
 	}
 	if l.Hold != HoldAll && l.Hold != HoldCookies {
 		return fmt.Errorf("hold %q: it is `all` or `cookies`", l.Hold)
+	}
+	return nil
+}
+
+func checkProbe(path string) error {
+	if path != "" && (path[0] != '/' || strings.HasPrefix(path, "//")) {
+		return fmt.Errorf("probe %q: give a path of the console, as /whoami", path)
 	}
 	return nil
 }
@@ -102,6 +114,12 @@ func (s *Subject) Prepare() error {
 	}
 	if sources != 1 {
 		return errors.New("name exactly one of cookie, header, json, probe and typed")
+	}
+	if s.JSON != "" && s.JSON[0] != '/' {
+		return fmt.Errorf("json %q: a pointer begins with /, as /user", s.JSON)
+	}
+	if err := checkProbe(s.Probe); err != nil {
+		return err
 	}
 	for _, d := range slices.Concat(s.Decode, s.DecodeName) {
 		if d != "url" && d != "base64" {

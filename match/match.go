@@ -41,8 +41,8 @@ func (m Match) Validate() error {
 		}
 	}
 	for _, method := range m.Methods {
-		if method == "" || strings.ToUpper(method) != method {
-			return fmt.Errorf("%q: a method is in upper case", method)
+		if method == "" || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
+			return fmt.Errorf("%q: a method is a word in upper case", method)
 		}
 	}
 	if len(m.Matcher) == 0 && len(m.Paths)+len(m.Query) == 0 {
