@@ -112,17 +112,19 @@ func (g *Gateway) showHeld(v *visit) (shown bool, err error) {
 	return true, nil
 }
 
+func web(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" }
+
 // goOn leads the browser on. To another origin it needs a page in between:
 // our form's policy (form-action 'self') holds for the redirects that follow.
 func (g *Gateway) goOn(v *visit, to string) error {
 	u, err := url.Parse(to)
-	if err == nil && (u.Host == "" || u.Host == v.Host) && u.Opaque == "" {
+	if err == nil && (u.Scheme == "" && u.Host == "" || web(u) && u.Host == v.Host) {
 		v.w.Header().Set("Cache-Control", "no-store")
 		v.w.Header().Set("Location", to)
 		v.w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || !web(u) || u.Host == "" {
 		return g.unclear(v, "a redirect to "+to)
 	}
 	v.w.Header().Set("Refresh", "0; url="+u.String())

@@ -56,6 +56,8 @@ type rig struct {
 	faults   *faults
 	accounts *sqlite.Accounts
 	sessions *sessions.Sessions
+	store    sessions.Store
+	svc      gateway.Services
 	ring     *seal.Ring
 	received atomic.Pointer[url.URL] // what the request was before a rewrite
 	plain    atomic.Bool             // requests come over plain HTTP
@@ -116,18 +118,29 @@ func (r *rig) services(dir string) gateway.Services {
 	check(r.t, err)
 	people, err := sqlite.OpenAccounts(filepath.Join(dir, "accounts.db"))
 	check(r.t, err)
-	r.accounts = people
-	r.sessions, err = sessions.New(faultySessions{live, r.faults}, r.ring, r.clock)
+	r.accounts, r.store = people, faultySessions{live, r.faults}
+	r.sessions, err = sessions.New(r.store, r.ring, r.clock)
 	check(r.t, err)
 	r.t.Cleanup(func() {
 		r.sessions.Close()
 		_, _ = live.Close(), people.Close()
 	})
 	store, trail := faultyAccounts{people, r.faults}, faultyTrail{people.Audit(), r.faults}
-	return gateway.Services{Sessions: r.sessions, Accounts: store, Trail: trail, Now: r.clock,
+	r.svc = gateway.Services{Sessions: r.sessions, Accounts: store, Trail: trail, Now: r.clock,
 		Escrow: escrow.New(faultyEscrows{live.Escrows(), r.faults}, r.clock),
 		Flow: &challenge.Flow{Accounts: store, Challenges: faultyChallenges{live.Challenges(), r.faults},
 			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Now: r.clock}}
+	return r.svc
+}
+
+// forgetNear is what a restart does to the near cache.
+func (r *rig) forgetNear() {
+	r.t.Helper()
+	live, err := sessions.New(r.store, r.ring, r.clock)
+	check(r.t, err)
+	r.svc.Sessions = live
+	r.gateway = gateway.New(r.site, r.svc, pages(r.t), noMeter{}, slog.New(slog.DiscardHandler))
+	r.t.Cleanup(live.Close)
 }
 
 func (r *rig) clock() time.Time      { return time.Unix(0, r.now.Load()).UTC() }

@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stepgate/stepgate/audit"
 )
 
 var discard = slog.New(slog.DiscardHandler)
@@ -30,3 +35,420 @@ func scanTrail(t testing.TB, r *rig, also ...string) {
 		}
 	}
 }
+
+// TestRule1EveryFaultDenies: whatever method of whatever store fails or hangs,
+// the answer is 503 within about two seconds, nothing reaches the console that
+// should not, and nobody passes.
+func TestRule1EveryFaultDenies(t *testing.T) {
+	r := newRig(t)
+	key := r.bind("alice")
+	// All calls of one request share one deadline: a few stand for the rest.
+	hangs := []string{"sessions.Create", "sessions.End", "accounts.AdvanceStep", "challenges.Find", "sessions.Find"}
+	for _, hang := range []bool{false, true} {
+		left := func(method string) bool { return hang && !slices.Contains(hangs, method) }
+		for _, method := range []string{"sessions.Create", "sessions.RecentPass", "accounts.Account", "accounts.KnowsBrowser", "challenges.Create", "escrows.Put", "trail.Append"} {
+			if left(method) {
+				continue
+			}
+			b := r.verifiedAgain(key)
+			r.sleep(6 * time.Minute)
+			r.console.got()
+			r.failing(t, method, hang, func() *reply { return b.password("alice") })
+			if got := b.user(); got != "-" {
+				t.Errorf("%s, hang %v: a login shows %q", method, hang, got)
+			}
+			b.clean(method)
+		}
+		for _, method := range []string{"sessions.End", "trail.Append"} {
+			if left(method) {
+				continue
+			}
+			b := r.verifiedAgain(key)
+			r.console.got()
+			r.failing(t, method, hang, func() *reply { return b.password("alice") })
+			r.nothingReached(t, method+" at the next login")
+		}
+		for _, method := range []string{"challenges.Find", "challenges.Attempt", "challenges.Take", "accounts.Account", "accounts.AdvanceStep", "accounts.SpendID",
+			"budgets.Charge", "budgets.Refund", "sessions.Replace", "accounts.KnowBrowser", "sessions.RememberPass", "trail.Append"} {
+			if left(method) {
+				continue
+			}
+			b := r.browser()
+			r.sleep(3 * time.Hour) // the budget refills
+			b.password("alice")
+			id, once := b.formID(), code(t, key, r.clock())
+			r.console.got()
+			r.failing(t, method, hang, func() *reply { return b.answer(id, "code="+once) })
+			r.nothingReached(t, method)
+			if got := b.user(); got != "-" {
+				t.Errorf("%s, hang %v: the code shows %q", method, hang, got)
+			}
+			if spent := method != "challenges.Find" && method != "challenges.Attempt" && method != "accounts.Account" && method != "accounts.AdvanceStep" && method != "budgets.Charge"; spent {
+				c := r.browser()
+				c.password("alice")
+				if a := c.answer(c.formID(), "code="+once); a.StatusCode == http.StatusSeeOther {
+					t.Errorf("%s, hang %v: the code passes a second time", method, hang)
+				}
+			}
+			b.clean(method)
+		}
+		b := r.verifiedAgain(key)
+		fresh := b.copy()
+		r.forgetNear()
+		r.console.got()
+		r.failing(t, "sessions.Find", hang, func() *reply { return fresh.get("/private") })
+		r.nothingReached(t, "sessions.Find")
+		if got := b.user(); got != "alice" {
+			t.Errorf("after the fault %q is signed in", got)
+		}
+	}
+}
+
+// failing sends a request while a method fails.
+func (r *rig) failing(t *testing.T, method string, hang bool, send func() *reply) {
+	t.Helper()
+	r.faults.set(method, hang)
+	defer r.faults.set("", false)
+	began := time.Now()
+	a := send()
+	if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+		t.Errorf("%s, hang %v: %d after %d calls", method, hang, a.StatusCode, r.faults.count(method))
+	}
+	if took := time.Since(began); took > 2500*time.Millisecond {
+		t.Errorf("%s, hang %v: the denial took %v", method, hang, took)
+	}
+}
+
+func (r *rig) nothingReached(t *testing.T, what string) {
+	t.Helper()
+	if seen := r.console.got(); len(seen) > 0 {
+		t.Errorf("%s: the console got %s", what, seen[0].RequestURI)
+	}
+}
+
+// verifiedAgain is a browser in which alice passed.
+func (r *rig) verifiedAgain(key string) *browser {
+	r.t.Helper()
+	r.sleep(3 * time.Hour)
+	b := r.browser()
+	b.signIn("alice", key)
+	b.get("/public/x")
+	b.wire.Reset()
+	return b
+}
+
+// TestRule2TheConsoleNeverSeesOurPaths, in any spelling.
+func TestRule2TheConsoleNeverSeesOurPaths(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	r.console.got()
+	for _, uri := range []string{"/.stepgate", "/.stepgate/", "/.STEPGATE/challenge", "//.stepgate/x", "/%2estepgate/x", "/x/..%2f.stepgate/x", "/.stepgate;x/y",
+		"/%252estepgate/x", "/.stepgate/assets/../../private", "/.stepgate/%2e%2e/private", "/.stepgate%2fchallenge"} {
+		for _, method := range []string{"GET", "POST", "OPTIONS", "DELETE"} {
+			b.send(method, uri, "")
+		}
+	}
+	r.nothingReached(t, "our paths")
+}
+
+func TestRule2WhatCannotBeARequestIs400(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	r.console.got()
+	for _, uri := range []string{"/private%00", "/a%0d%0ab", "/%250aprivate", "/a%zz", "/%", "/a%2"} {
+		if a := b.send("GET", uri, ""); a.StatusCode != 400 {
+			t.Errorf("%s: %d", uri, a.StatusCode)
+		}
+	}
+	r.nothingReached(t, "malformed requests")
+}
+
+func TestRule2RewrittenRequests(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	for _, received := range []string{"/private", "/public/../private"} {
+		u, err := url.ParseRequestURI(received)
+		check(t, err)
+		r.received.Store(u)
+		b.fetch("/public/x")
+		b.clean("received as " + received)
+	}
+}
+
+func TestRule2OverriddenMethods(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	for _, h := range []string{"X-HTTP-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE", "X-HTTP-Method: PUT", "x-method-override: PATCH"} {
+		b.fetch("/public/x", h)
+		b.clean(h)
+	}
+	b.fetch("/public/x?_method=DELETE")
+	b.fetch("/public/x?%5Fmethod=DELETE")
+	b.clean("a field")
+}
+
+// TestRule4IdentityHeaders of a client never reach the console.
+func TestRule4IdentityHeaders(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	r.console.got()
+	for _, h := range []string{"Remote-User: bob", "remote_user: bob", "REMOTE.USER: bob", "Remote_Groups: admins", "Remote-Amr: mfa", "Remote-Auth-Time: 1",
+		"X-Forwarded-User: bob", "X_Forwarded.User: bob", "X-WebAuth-User: bob", "X-Original-URL: /admin", "X_Rewrite_Url: /admin"} {
+		for _, uri := range []string{"/private", "/public/x"} {
+			b.fetch(uri, h, h)
+			for _, q := range r.console.got() {
+				for name, values := range q.Header {
+					if all := strings.Join(values, " "); strings.Contains(all, "bob") || strings.Contains(all, "admin") || all == "mfa" {
+						t.Errorf("%s: the console got %s: %s", h, name, all)
+					}
+				}
+			}
+		}
+	}
+	for _, h := range [][]string{{"Connection: close, Remote-User"}, {"Connection: close", "Connection: cookie"}, {"Transfer-Encoding: chunked", "Trailer: Remote-User", "Connection: close"},
+		{"Transfer-Encoding: chunked", "Trailer: x, remote_user", "Connection: close"}} {
+		body := ""
+		if len(h) > 1 && strings.HasPrefix(h[0], "Transfer") {
+			body = "0\r\nRemote-User: bob\r\n\r\n"
+		}
+		if a := b.send("POST", "/private", body, h...); a.StatusCode != 400 {
+			t.Errorf("%v: %d", h, a.StatusCode)
+		}
+	}
+	r.nothingReached(t, "an identity by another way")
+}
+
+// TestRule7TwoOwnCookiesAreNone, and are told, not guessed.
+func TestRule7TwoOwnCookiesAreNone(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	own := b.jar["__Host-stepgate-wiki"]
+	r.console.got()
+	for _, more := range []string{"__Host-stepgate-wiki=x", "__Host-stepgate-wiki=" + own, "__Host-stepgate-wiki="} {
+		if a := b.fetch("/private", "Cookie: "+more); a.StatusCode != 400 || strings.Contains(a.body, protected) {
+			t.Errorf("%s: %d", more, a.StatusCode)
+		}
+	}
+	r.nothingReached(t, "two own cookies")
+	for _, forged := range []string{own[:len(own)-2] + "AA", own + "=", strings.ToUpper(own), strings.Repeat("A", 5000), "", `"` + own + `"`} {
+		c := r.browser()
+		c.jar["__Host-stepgate-wiki"], c.jar["auth"] = forged, b.jar["auth"]
+		if got := c.user(); got != "-" {
+			t.Errorf("a forged cookie shows %q", got)
+		}
+	}
+}
+
+// TestForgedCookiesCostNoLook at the store.
+func TestForgedCookiesCostNoLook(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	r.faults.set("", false)
+	for _, forged := range []string{"x", strings.Repeat("MTIz", 30), ""} {
+		b.jar["__Host-stepgate-wiki"] = forged
+		b.get("/private")
+	}
+	if n := r.faults.count("sessions.Find"); n != 0 {
+		t.Errorf("the store was asked %d times", n)
+	}
+}
+
+// TestVerifiedAnswersAreNotShareable by caches, whatever the console says.
+func TestVerifiedAnswersAreNotShareable(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	for _, said := range []http.Header{
+		{}, {"Cache-Control": {"public, max-age=60, s-maxage=90"}}, {"Cache-Control": {"Public", "S-MaxAge=1"}}, {"Surrogate-Control": {"max-age=9"}, "Cdn-Cache-Control": {"max-age=9"}, "Expires": {"Fri, 01 Jan 2100 00:00:00 GMT"}},
+	} {
+		r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
+			for name, values := range said {
+				w.Header()[name] = values
+			}
+			_, _ = w.Write([]byte("x"))
+		})
+		for _, method := range []string{"GET", "HEAD"} {
+			a := b.send(method, "/private", "")
+			got := strings.ToLower(a.Header.Get("Cache-Control"))
+			if !strings.HasPrefix(got, "private") || strings.Contains(got, "public") || strings.Contains(got, "s-maxage") || a.Header.Get("Surrogate-Control") != "" || a.Header.Get("Cdn-Cache-Control") != "" {
+				t.Errorf("%v: %v", said, a.Header)
+			}
+		}
+	}
+}
+
+func TestOwnPagesAreNeverStoredOrFramed(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.password("alice")
+	for _, a := range []*reply{b.get("/.stepgate/challenge"), b.send("HEAD", "/.stepgate/challenge", ""), b.answer("foreign", "code1=1"), b.get("/.stepgate/none"), b.fetch("/private"), b.get("/private")} {
+		if a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d: %v", a.StatusCode, a.Header)
+		}
+		if a.StatusCode != 303 && a.Header.Get("Content-Type") != "application/problem+json" && (a.Header.Get("X-Frame-Options") != "DENY" || !strings.Contains(a.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")) {
+			t.Errorf("%d: %v", a.StatusCode, a.Header)
+		}
+	}
+	if a := b.send("HEAD", "/.stepgate/challenge", ""); a.body != "" || shownKey(a.raw) != "" {
+		t.Error("HEAD has a body")
+	}
+}
+
+// TestNoOpenRedirects: nothing that a client says leads to another host.
+func TestNoOpenRedirects(t *testing.T) {
+	r := newRig(t)
+	key := r.bind("alice")
+	b := r.browser()
+	for _, uri := range []string{"//evil.test/x", "/%5cevil.test", "/\\evil.test", "http://evil.test/x", "///evil.test", "/.stepgate/../evil", "/%09/evil.test"} {
+		a, err := b.try("GET", uri, "", page...)
+		if err != nil {
+			continue
+		}
+		if to := a.Header.Get("Location"); to != "" && (!strings.HasPrefix(to, "/login?return=%2F") || strings.HasPrefix(to, "/login?return=%2F%2F") || strings.HasPrefix(to, "/login?return=%2F%5C")) {
+			t.Errorf("%s leads to %s", uri, to)
+		}
+	}
+	for _, referer := range []string{"http://evil.test/x", "//evil.test", "http://wiki.test//evil.test", "http://wiki.test/\\evil.test", "http://wiki.test@evil.test/", "javascript:alert(1)"} {
+		r.sleep(30 * time.Second)
+		c := r.browser()
+		c.send("POST", "/api", "u=alice&p=pw-alice", "Content-Type: application/x-www-form-urlencoded", "Referer: "+referer)
+		r.console.answers(func(w http.ResponseWriter, q *http.Request) { w.WriteHeader(200) })
+		a := c.answer(c.formID(), "code="+code(t, key, r.clock()))
+		r.console.answers(nil)
+		if to := a.Header.Get("Location"); strings.Contains(to, "evil") {
+			t.Errorf("referer %s leads to %s", referer, to)
+		}
+	}
+}
+
+// TestConsolesRedirects: to another origin over a page of ours, and only by
+// http and https; a relative one means what it meant at the login's address.
+func TestConsolesRedirects(t *testing.T) {
+	r := newRig(t)
+	key := r.bind("alice")
+	for location, want := range map[string]string{
+		"/home?x=1#y": "303 /home?x=1#y", "start.php": "303 /dir/start.php", "?id=1": "303 /dir/login?id=1", "../x": "303 /x",
+		"http://wiki.test/abs": "303 http://wiki.test/abs", "https://other.test/x": "200 0; url=https://other.test/x", "//other.test/x": "502 ",
+		"javascript:alert(1)": "502 ", "javascript:///%0aalert(1)": "502 ", "data:text/html,x": "502 ", "https:///other.test": "502 ", "ftp://x/": "502 ", "/\\other.test": "303 /%5Cother.test",
+	} {
+		r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Set-Cookie", "auth=alice."+secret)
+			w.Header().Set("Location", location)
+			w.WriteHeader(302)
+		})
+		r.sleep(30 * time.Second)
+		b := r.browser()
+		b.post("/dir/login", "u=alice&p=x")
+		a := b.answer(b.formID(), "code="+code(t, key, r.clock()))
+		if got := a.Status[:4] + a.Header.Get("Location") + a.Header.Get("Refresh"); got != want {
+			t.Errorf("%s: %s, want %s", location, got, want)
+		}
+	}
+}
+
+// TestStreamsAndUpgradesPass inside a session, and on public paths.
+func TestStreamsAndUpgradesPass(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	r.console.answers(func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Upgrade", "echo")
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = conn.Write([]byte("hello"))
+		_ = conn.Close()
+	})
+	for _, uri := range []string{"/private", "/public/x"} {
+		if a := b.fetch(uri, "Upgrade: echo", "Connection: Upgrade"); a.StatusCode != 101 || !strings.HasSuffix(a.raw, "hello") {
+			t.Errorf("%s: %d %q", uri, a.StatusCode, a.raw)
+		}
+	}
+	if a := r.browser().fetch("/private", "Upgrade: echo", "Connection: Upgrade, close"); a.StatusCode != 401 {
+		t.Errorf("without a session: %d", a.StatusCode)
+	}
+	flushed := make(chan struct{})
+	r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte("data: 1\n\n"))
+		check(t, http.NewResponseController(w).Flush())
+		<-flushed
+	})
+	conn := dial(t, r)
+	_, err := conn.Write([]byte(b.request("GET", "/private", "", nil)))
+	check(t, err)
+	var got [4096]byte
+	for n := 0; !strings.Contains(string(got[:n]), "data: 1"); {
+		m, err := conn.Read(got[n:])
+		check(t, err)
+		n += m
+	}
+	close(flushed)
+	check(t, conn.Close())
+}
+
+func TestPlainHTTPIsTold(t *testing.T) {
+	r := newRig(t)
+	r.plain.Store(true)
+	b := r.browser()
+	for _, a := range []*reply{b.get("/private"), b.password("alice"), b.get("/.stepgate/challenge")} {
+		if a.StatusCode != 403 || !strings.Contains(a.body, "https://wiki.test/") {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	}
+	r.nothingReached(t, "plain HTTP")
+}
+
+// TestAnswersByKind: a script gets problem details that lead on.
+func TestAnswersByKind(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.password("alice")
+	for _, h := range [][]string{nil, {"X-Requested-With: XMLHttpRequest", "Accept: text/html"}, {"Sec-Fetch-Mode: cors", "Accept: text/html"}, {"Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"}, {"Accept: text/event-stream"}, {"Upgrade: websocket", "Connection: Upgrade, close"}, {"Content-Type: application/grpc"}} {
+		a := b.fetch("/private", h...)
+		if a.StatusCode != 401 || a.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(a.Header.Get("WWW-Authenticate"), `error="insufficient_user_authentication"`) || !strings.Contains(a.body, `"challenge_url":"/.stepgate/challenge"`) {
+			t.Errorf("%v: %d %v %s", h, a.StatusCode, a.Header, a.body)
+		}
+	}
+}
+
+// TestTrailHoldsNoSecret, and each decision that asks, refuses or lets through
+// is in it with its reason and reference.
+func TestTrailHoldsNoSecret(t *testing.T) {
+	r := newRig(t)
+	b := r.verified("alice")
+	c := r.browser()
+	c.password("alice")
+	wrong, right := b.wrong(b.login), code(t, b.login, r.clock().Add(30*time.Second))
+	id := c.formID()
+	c.answer(id, "code="+wrong)
+	r.sleep(30 * time.Second)
+	c.answer(id, "code="+right)
+	e := r.browser()
+	e.password("eve")
+	key := shownKey(e.get("/.stepgate/challenge").body)
+	e.answer(e.formID(), "code1="+wrong+"&code2="+wrong)
+	e.post("/.stepgate/cancel", "challenge="+escape(e.formID()))
+	b.get("/logout")
+	c.post("/login", "u=alice&u=bob")
+	scanTrail(t, r, wrong, right, key, b.login, id, c.jar["__Host-stepgate-wiki"])
+	seen := map[audit.Event]bool{}
+	for _, rec := range r.trail() {
+		seen[rec.Event] = true
+		if len(rec.Reasons) == 0 || rec.Site != "wiki" || rec.Address == "" {
+			t.Errorf("%+v", rec)
+		}
+		if rec.Reference == "" && rec.Event != audit.SessionEnded && rec.Event != audit.RequestRefused && rec.Event != audit.LoginRefused {
+			t.Errorf("no reference: %+v", rec)
+		}
+	}
+	for _, want := range []audit.Event{audit.ChallengeAsked, audit.ChallengePassed, audit.ChallengeFailed, audit.BindingFailed, audit.ChallengeLeft, audit.SessionEnded} {
+		if !seen[want] {
+			t.Errorf("%s is not in the trail", want)
+		}
+	}
+}
+
+func escape(s string) string { return url.QueryEscape(s) }
