@@ -63,8 +63,16 @@ func (f *Flow) pending(ctx context.Context, r Record, now time.Time) (Pending, s
 	return p, string(secret), err
 }
 
-// bind takes two consecutive codes of the pending key. Binding is passing.
+// bind takes two consecutive codes of the pending key. Binding is passing. A
+// person who was enrolled meanwhile is shown no key again.
 func (f *Flow) bind(ctx context.Context, r Record, a Answer, v Visitor) (Result, error) {
+	account, err := f.Accounts.Account(ctx, r.Subject)
+	if err != nil {
+		return Result{}, err
+	}
+	if stale(r, account) {
+		return gone, nil
+	}
 	now := f.Now()
 	void := r.Pending.ID == "" || !now.Before(r.Pending.ExpiresAt)
 	if void && a.Fresh {
