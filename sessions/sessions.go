@@ -185,7 +185,9 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle,
 		return nil, nil, err
 	}
 	s.forget(live)
-	if err := s.store.Replace(ctx, live.ID, rec); err != nil {
+	err = s.store.Replace(ctx, live.ID, rec)
+	s.forget(live) // a load may have put it back before it was replaced
+	if err != nil {
 		return nil, nil, err
 	}
 	return s.live(rec, cl.token), ck, nil
