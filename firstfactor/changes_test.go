@@ -28,3 +28,17 @@ func TestPoint8LastLineSaysWhetherACookieIsLeft(t *testing.T) {
 		}
 	}
 }
+
+// Every alternative of a subject's pattern is anchored, not just the first.
+func TestPoint4PatternIsAnchoredInEveryAlternative(t *testing.T) {
+	s := Subject{Cookie: "sid", Pattern: `^u:(\w+)$|x`}
+	if err := s.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := s.read("evil x"); err == nil {
+		t.Errorf("the second alternative matches in the middle: %q", name)
+	}
+	if name, err := s.read("u:alice"); err != nil || name != "alice" {
+		t.Errorf("%q, %v", name, err)
+	}
+}

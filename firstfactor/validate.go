@@ -129,16 +129,18 @@ func (s *Subject) Prepare() error {
 	return s.compile()
 }
 
-func (s *Subject) compile() (err error) {
+func (s *Subject) compile() error {
 	if s.Pattern == "" {
 		return nil
 	}
 	if !strings.HasPrefix(s.Pattern, "^") {
 		return fmt.Errorf("pattern %q: begin it with ^, or it may match in the middle of what the person chose", s.Pattern)
 	}
-	if s.pattern, err = regexp.Compile(s.Pattern); err != nil {
+	if _, err := regexp.Compile(s.Pattern); err != nil {
 		return fmt.Errorf("pattern %q: %w", s.Pattern, err)
 	}
+	// In a group of its own, so that ^ holds for every alternative.
+	s.pattern = regexp.MustCompile("^(?:" + s.Pattern + ")")
 	if s.pattern.NumSubexp() != 1 {
 		return fmt.Errorf("pattern %q: it needs exactly one group, the name", s.Pattern)
 	}

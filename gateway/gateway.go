@@ -165,7 +165,7 @@ func (g *Gateway) act(v *visit, d policy.Decision) error {
 func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	f = policy.Facts{Stage: policy.AtRequest, Rules: g.site.Rules, Navigation: navigation(v.Request.Request)}
 	for i := range g.site.Bypass {
-		if g.site.Bypass[i].Match.All(v.Request) {
+		if g.site.Bypass[i].Match.Every(v.Request) {
 			f.Bypass = g.site.Bypass[i].Name
 			return f, nil
 		}

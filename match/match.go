@@ -60,8 +60,16 @@ func (m Match) Any(q *Request) bool {
 }
 
 // All tells whether the rule matches under every reading. For what opens a
-// door; a matcher that fails does not match.
+// door; a matcher that fails does not match. GET and HEAD unless the rule, or
+// its matcher, names methods.
 func (m Match) All(q *Request) bool {
+	_, declared := m.Matcher["method"]
+	return (len(m.Methods) > 0 || declared || q.Safe()) && m.Every(q)
+}
+
+// Every is All for whatever method the rule does not rule out. For doors that
+// are open to a machine and not to the public.
+func (m Match) Every(q *Request) bool {
 	return m.method(q, true) && m.query(q, true) &&
 		m.path(q, all, func(s string) string { return s }) &&
 		m.foreign(q, true)
@@ -73,7 +81,7 @@ func all(paths []string, holds func(string) bool) bool {
 
 func (m Match) method(q *Request, strict bool) bool {
 	if len(m.Methods) == 0 {
-		return !strict || q.Safe()
+		return true
 	}
 	listed := func(s string) bool { return slices.Contains(m.Methods, s) }
 	if strict {
