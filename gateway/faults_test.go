@@ -22,6 +22,7 @@ type faults struct {
 	calls map[string]int
 	at    string
 	hang  bool
+	err   error // what it fails with
 }
 
 var errStore = errors.New("the store cannot answer")
@@ -30,8 +31,16 @@ var errStore = errors.New("the store cannot answer")
 func (f *faults) set(method string, hang bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.at, f.hang = method, hang
+	f.at, f.hang, f.err = method, hang, errStore
 	clear(f.calls)
+}
+
+// answer lets a method give an answer that is an error, as of a race lost.
+func (f *faults) answer(method string, err error) {
+	f.set(method, false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
 }
 
 func (f *faults) count(method string) int {
@@ -43,14 +52,14 @@ func (f *faults) count(method string) int {
 func (f *faults) pass(ctx context.Context, method string) error {
 	f.mu.Lock()
 	f.calls[method]++
-	hit, hang := f.at == method, f.hang
+	hit, hang, err := f.at == method, f.hang, f.err
 	f.mu.Unlock()
 	if hit && hang {
 		<-ctx.Done()
 		return ctx.Err()
 	}
 	if hit {
-		return errStore
+		return err
 	}
 	return nil
 }

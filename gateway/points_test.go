@@ -144,6 +144,18 @@ func TestPoint2EveryWayToLogIn(t *testing.T) {
 	}
 }
 
+// TestPoint2ALoginCarriesOnlyWhatWasTyped: no session of the console goes with
+// it, by which an answer could be another person's than the one who typed.
+func TestPoint2ALoginCarriesOnlyWhatWasTyped(t *testing.T) {
+	r := newRig(t)
+	victim := r.verified("alice")
+	for _, b := range []*browser{r.browser(), victim.copy()} {
+		r.console.got()
+		b.post("/login", "u=bob&p=wrong", "Cookie: auth=alice."+secret+"; a%75th=alice."+secret, "X-Api-Token: "+secret, "X_Api_Token: "+secret, "Authorization: Basic "+secret)
+		r.anonymous("a login")
+	}
+}
+
 // TestPoint2AnyAnswerThatSetsASession is a login, whatever the request was.
 func TestPoint2AnyAnswerThatSetsASession(t *testing.T) {
 	r := newRig(t)
