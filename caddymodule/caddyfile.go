@@ -30,7 +30,7 @@ type words map[string]reader
 
 // repeats are the words that may stand more than once in a block: what they
 // say adds up. All others would silently replace what stands above them.
-var repeats = []string{"protect", "public", "logout", "bypass", "login", "success", "failure",
+var repeats = []string{"protect", "public", "logout", "refuse", "bypass", "field", "login", "success", "failure",
 	"session_cookie", "session_header", "session_token"}
 
 // block reads a block of words, if one follows. A misspelt word is an error

@@ -19,6 +19,7 @@ import (
 //		protect MATCH
 //		public  MATCH
 //		logout  MATCH
+//		refuse  MATCH
 //		bypass  NAME MATCH
 //		observe 2026-12-01
 //		first_factor console [PRESET] {…}
@@ -107,6 +108,7 @@ func siteWords(h httpcaddyfile.Helper, site *Handler) words {
 	return words{
 		"realm":   checked(one(&site.Realm), func() error { return checkName(site.Realm) }),
 		"protect": rule(&site.Protect), "public": rule(&site.Public), "logout": rule(&site.Logout),
+		"refuse":       rule(&site.Refuse),
 		"bypass":       func(d *caddyfile.Dispenser) error { return parseBypass(h, site) },
 		"observe":      checked(one(&site.Observe), func() error { _, err := site.observeUntil(); return err }),
 		"first_factor": func(d *caddyfile.Dispenser) error { return parseFirstFactor(h, site) },
@@ -163,7 +165,9 @@ func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
 // parseLogin reads:
 //
 //	login MATCH {
-//		username form|json FIELD
+//		username form FIELD [anywhere]
+//		username json /pointer
+//		field    NAME VALUE
 //		success  CONDITION
 //		failure  CONDITION
 //		hold     all|cookies
@@ -178,6 +182,7 @@ func parseLogin(h httpcaddyfile.Helper, c *firstfactor.Console) error {
 	at := *d
 	err = block(d, "login", words{
 		"username": func(d *caddyfile.Dispenser) error { return parseUsername(d, &l.Username) },
+		"field":    func(d *caddyfile.Dispenser) error { return parseField(d, &l) },
 		"success":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Success) },
 		"failure":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Failure) },
 		"hold":     func(d *caddyfile.Dispenser) error { return parseHold(d, &l.Hold) },
@@ -205,6 +210,9 @@ func parseHold(d *caddyfile.Dispenser, into *firstfactor.Hold) error {
 
 func parseUsername(d *caddyfile.Dispenser, f *firstfactor.Field) error {
 	args := d.RemainingArgs()
+	if len(args) == 3 && args[0] == "form" && args[2] == "anywhere" {
+		f.Anywhere, args = true, args[:2]
+	}
 	if len(args) != 2 || args[1] == "" || args[0] != "form" && args[0] != "json" {
 		return d.Err("username takes the kind and the field, as `username form user` or `username json /user`")
 	}
@@ -213,6 +221,21 @@ func parseUsername(d *caddyfile.Dispenser, f *firstfactor.Field) error {
 	} else {
 		f.JSON = args[1]
 	}
+	return nil
+}
+
+func parseField(d *caddyfile.Dispenser, l *firstfactor.Login) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 || args[0] == "" {
+		return d.Err("field takes a name and the value that makes the request a login, as `field do login`")
+	}
+	if _, twice := l.Fields[args[0]]; twice {
+		return d.Errf("field %s stands twice; keep one", args[0])
+	}
+	if l.Fields == nil {
+		l.Fields = make(map[string]string)
+	}
+	l.Fields[args[0]] = args[1]
 	return nil
 }
 

@@ -39,6 +39,9 @@ type Handler struct {
 	Public match.Matches `json:"public,omitempty"`
 	// Logout are the console's logouts, besides its deleting of the cookie.
 	Logout match.Matches `json:"logout,omitempty"`
+	// Refuse are requests that nobody may send, verified or not; any reading of
+	// a request counts, and only a bypass lets one through.
+	Refuse match.Matches `json:"refuse,omitempty"`
 	// Bypass are requests that pass as they come, audited by name.
 	Bypass []Bypass `json:"bypass,omitempty"`
 	// Observe is a day (2006-01-02, UTC) until which the site is only watched:
@@ -117,7 +120,7 @@ func (h *Handler) build() (gateway.Site, error) {
 		return none, err
 	}
 	site := gateway.Site{Name: h.Name, Realm: realm, Console: &console, Observe: until,
-		Protect: h.Protect, Public: h.Public, Logout: h.Logout}
+		Protect: h.Protect, Public: h.Public, Logout: h.Logout, Refuse: h.Refuse}
 	for _, b := range h.Bypass {
 		site.Bypass = append(site.Bypass, gateway.Bypass{Name: b.Name, Match: b.Match})
 	}
@@ -131,7 +134,7 @@ func (h *Handler) checkRules() error {
 			errs = append(errs, fmt.Errorf("%s: %w", word, err))
 		}
 	}
-	for word, rules := range map[string]match.Matches{"protect": h.Protect, "public": h.Public, "logout": h.Logout} {
+	for word, rules := range map[string]match.Matches{"protect": h.Protect, "public": h.Public, "logout": h.Logout, "refuse": h.Refuse} {
 		for _, m := range rules {
 			check(word, m)
 		}

@@ -13,7 +13,7 @@ import (
 
 // compileAll turns the named matchers of a site's rules into functions.
 func compileAll(ctx caddy.Context, site *gateway.Site) error {
-	for _, rules := range []match.Matches{site.Protect, site.Public, site.Logout, site.Console.Public, site.Console.Logout} {
+	for _, rules := range []match.Matches{site.Protect, site.Public, site.Logout, site.Refuse, site.Console.Public, site.Console.Logout, site.Console.Refuse} {
 		for i := range rules {
 			if err := compile(ctx, &rules[i]); err != nil {
 				return err

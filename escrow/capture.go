@@ -76,6 +76,9 @@ func (c *Capture) FlushError() error {
 	return nil
 }
 
+// Status is what was written, 0 before.
+func (c *Capture) Status() int { return c.answer.Status }
+
 // Answer is what was captured. Without any write it is an empty 200, as
 // net/http would send.
 func (c *Capture) Answer() (Answer, error) {

@@ -1,18 +1,9 @@
 package firstfactor
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/stepgate/stepgate/match"
 )
@@ -20,286 +11,111 @@ import (
 // maxLogin is the largest login request in bytes.
 const maxLogin = 64 << 10
 
-// ErrLogin is wrapped when a request is a login and cannot be read in only
-// one way: doubled fields, odd charsets, compressed or oversized bodies.
+// maxForm is the largest form that a verified person can send where a login
+// might hide in it. It is read into memory, once.
+const maxForm = 16 << 20
+
+// ErrLogin is wrapped when a request is a login, or might be one, and cannot
+// be read in only one way: doubled fields, odd charsets, compressed or
+// oversized bodies, paths that consoles read differently.
 var ErrLogin = errors.New("malformed login")
+
+// ErrElsewhere: a request carries credentials that the console would take, and
+// is not the login. Whatever else it asks for would be done before any second
+// factor, so nobody may send it, verified or not.
+var ErrElsewhere = errors.New("credentials outside of the login")
 
 // Attempt is a request that is a login.
 type Attempt struct {
-	Rule  *Login
-	Typed string // the name as the person typed it
+	Rule    *Login
+	Typed   string // the name as the person typed it
+	InQuery bool   // and it stands in the address
 }
 
 // Attempt tells whether a request is a login, by any rule. It returns nil if
-// it is none, and leaves the body as it was either way. strict is for
-// requests that would not be forwarded otherwise: what cannot be read is
-// refused instead of passed on.
-func (c *Console) Attempt(q *match.Request, strict bool) (*Attempt, error) {
-	var f *fields
-	for i := range c.Logins {
-		rule := &c.Logins[i]
-		if !rule.Match.Any(q) {
-			continue
-		}
-		if f == nil {
-			var err error
-			if f, err = readFields(q, strict); err != nil {
-				return nil, err
-			}
-		}
-		typed, ok, err := f.username(rule.Username)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			return &Attempt{Rule: rule, Typed: typed}, nil
+// it is none, and leaves the body as it was either way. verified is for people
+// who may send more than logins.
+func (c *Console) Attempt(q *match.Request, verified bool) (*Attempt, error) {
+	here := c.rulesFor(q)
+	if len(here) == 0 {
+		return nil, nil
+	}
+	f, err := readFields(q, here, limit(verified))
+	if err == nil {
+		err = f.expected(q, here)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range here {
+		if attempt, err := f.attempt(q, rule); attempt != nil || err != nil {
+			return attempt, err
 		}
 	}
 	return nil, nil
 }
 
-// fields are all that a request carries by name.
-type fields struct {
-	query []url.Values
-	form  url.Values
-	files url.Values // of a multipart form: whether they count as fields too, consoles differ
-	json  any
-	// oversized or unreadable, in a request that would pass anyway
-	unread bool
+func limit(verified bool) int64 {
+	if verified {
+		return maxForm
+	}
+	return maxLogin
 }
 
-func readFields(q *match.Request, strict bool) (*fields, error) {
-	f := &fields{query: q.Queries()}
-	if q.Body == nil || q.Body == http.NoBody {
-		return f, nil
+// rulesFor are the rules whose fields must be looked for: of this path under
+// any reading, and those of consoles that take their credentials anywhere.
+func (c *Console) rulesFor(q *match.Request) (here []*Login) {
+	for i := range c.Logins {
+		if rule := &c.Logins[i]; rule.Username.Anywhere || rule.Match.Any(q) {
+			here = append(here, rule)
+		}
 	}
-	kind, params, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
-	if err != nil && strict && q.Header.Get("Content-Type") != "" {
-		return nil, fmt.Errorf("%w: content type: %w", ErrLogin, err) // consoles read more of them than we do
+	return here
+}
+
+// attempt tells whether the fields make the request a login by this rule. To
+// be forwarded as one it must match under every reading.
+func (f *fields) attempt(q *match.Request, rule *Login) (*Attempt, error) {
+	typed, inQuery, found, err := f.username(rule.Username)
+	if err != nil || !found {
+		return nil, err
 	}
-	if !readable(kind) || !strict && kind == "multipart/form-data" {
-		return f, nil // no console finds fields in it; uploads are watched by their answer
-	}
-	body, whole, err := peek(q.Request)
+	at, err := f.hold(rule.Fields)
 	if err != nil {
 		return nil, err
 	}
-	err = check(q.Request, params, whole)
-	if err == nil {
-		err = f.parse(kind, params, body)
+	switch at = at && rule.Match.Any(q); {
+	case !at && rule.Username.Anywhere:
+		return nil, ErrElsewhere
+	case !at:
+		return nil, nil
+	case !rule.Match.Every(q):
+		return nil, fmt.Errorf("%w: the path or method reads in two ways", ErrLogin)
+	case f.size > maxLogin:
+		return nil, fmt.Errorf("%w: the body is over 64 KiB", ErrLogin)
 	}
-	if err != nil && strict {
-		return nil, err
-	}
-	f.unread = err != nil
-	return f, nil
+	return &Attempt{Rule: rule, Typed: typed, InQuery: inQuery}, nil
 }
 
-func readable(kind string) bool {
-	return kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data" || isJSON(kind)
-}
-
-func isJSON(kind string) bool {
-	return kind == "application/json" || strings.HasSuffix(kind, "+json")
-}
-
-// peek reads the body up to maxLogin and puts it back in front of the rest.
-func peek(r *http.Request) (body []byte, whole bool, err error) {
-	body, err = io.ReadAll(io.LimitReader(r.Body, maxLogin+1))
-	if err != nil {
-		return nil, false, fmt.Errorf("%w: reading the body: %w", ErrLogin, err)
-	}
-	rest := r.Body
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(body), rest), rest}
-	return body, len(body) <= maxLogin, nil
-}
-
-func check(r *http.Request, params map[string]string, whole bool) error {
-	charset := strings.ToLower(params["charset"])
-	switch {
-	case !whole:
-		return fmt.Errorf("%w: the body is over 64 KiB", ErrLogin)
-	case r.Header.Get("Content-Encoding") != "":
-		return fmt.Errorf("%w: the body is compressed", ErrLogin)
-	case charset != "" && charset != "utf-8":
-		return fmt.Errorf("%w: charset %q", ErrLogin, charset)
-	case len(r.Header["Content-Type"]) > 1:
-		return fmt.Errorf("%w: two content types", ErrLogin)
-	}
-	return nil
-}
-
-func (f *fields) parse(kind string, params map[string]string, body []byte) (err error) {
-	switch {
-	case isJSON(kind):
-		f.json, err = parseJSON(body, foldKey)
-	case kind == "multipart/form-data":
-		err = f.parseMultipart(body, params["boundary"])
-	default:
-		f.form, err = url.ParseQuery(string(body))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLogin, err)
-	}
-	return nil
-}
-
-func (f *fields) parseMultipart(body []byte, boundary string) error {
-	f.form, f.files = make(url.Values), make(url.Values)
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if part.FormName() == "" || part.Header.Get("Content-Transfer-Encoding") != "" {
-			return errors.New("a part without one plain name and encoding")
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return err
-		}
-		if strings.Contains(strings.ToLower(part.Header.Get("Content-Disposition")), "filename") {
-			f.files.Add(part.FormName(), "")
-		} else {
-			f.form.Add(part.FormName(), string(value))
-		}
-	}
-}
-
-// parseJSON refuses duplicate keys (RFC 8259, section 4 leaves to the reader
-// which of two counts), after fold.
-func parseJSON(body []byte, fold func(string) string) (any, error) {
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		return nil, err
-	}
-	return v, uniqueKeys(json.NewDecoder(bytes.NewReader(body)), fold)
-}
-
-// foldKey makes one key of all that a console without regard to case takes
-// for one (Go's own decoder does).
-func foldKey(key string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, key)
-}
-
-func asIs(key string) string { return key }
-
-func uniqueKeys(d *json.Decoder, fold func(string) string) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	open, nested := t.(json.Delim)
-	if !nested {
+// expected refuses a body at a login's own path of a kind that its rules do
+// not speak of: the console might find the fields where we do not.
+func (f *fields) expected(q *match.Request, here []*Login) error {
+	if f.size == 0 || q.Safe() {
 		return nil
 	}
-	seen := make(map[string]bool)
-	for d.More() {
-		if open == '{' {
-			key, err := d.Token()
-			name, _ := key.(string)
-			if name = fold(name); err != nil || seen[name] {
-				return errors.Join(err, fmt.Errorf("key %q stands twice", name))
-			}
-			seen[name] = true
-		}
-		if err := uniqueKeys(d, fold); err != nil {
-			return err
-		}
+	own := slices.DeleteFunc(slices.Clone(here), func(l *Login) bool {
+		return slices.Contains(l.Match.Paths, "*") || !l.Match.Any(q)
+	})
+	if len(own) == 0 || slices.ContainsFunc(own, func(l *Login) bool { return f.kind == l.Username.kind() }) {
+		return nil
 	}
-	_, err = d.Token()
-	return err
+	return fmt.Errorf("%w: content type %q", ErrLogin, q.Header.Get("Content-Type"))
 }
 
-// username finds the credential field. It must stand once, in one place, and
-// under its own name rather than one that a lenient console folds into it.
-func (f *fields) username(want Field) (string, bool, error) {
-	if want.JSON != "" {
-		return f.jsonName(want.JSON)
+// kind is the kind of body that a field stands in.
+func (f Field) kind() bodyKind {
+	if f.JSON != "" {
+		return jsonBody
 	}
-	for name := range f.files {
-		if sameField(name, want.Form) {
-			return "", false, fmt.Errorf("%w: the field %q is a file", ErrLogin, want.Form)
-		}
-	}
-	var typed string
-	found := 0
-	for _, query := range f.query {
-		values, err := valuesOf(want.Form, query, f.form)
-		if err != nil {
-			return "", false, err
-		}
-		if len(values) > 1 || found > 0 && len(values) == 1 && values[0] != typed {
-			return "", false, fmt.Errorf("%w: the field %q stands twice", ErrLogin, want.Form)
-		}
-		if len(values) == 1 {
-			typed, found = values[0], found+1
-		}
-	}
-	if found == 0 {
-		return "", false, nil
-	}
-	return typed, true, f.single()
-}
-
-// valuesOf are the values under a name, in all places.
-func valuesOf(want string, places ...url.Values) (found []string, err error) {
-	for _, fields := range places {
-		for name, values := range fields {
-			switch {
-			case name == want:
-				found = append(found, values...)
-			case sameField(name, want):
-				return nil, fmt.Errorf("%w: the field %q is spelled %q", ErrLogin, want, name)
-			}
-		}
-	}
-	return found, nil
-}
-
-// sameField tells whether a console may read one name as the other. Of a name
-// like `user[login]` the index counts as well.
-func sameField(name, want string) bool {
-	base, index, array := strings.Cut(want, "[")
-	if !array {
-		return match.FoldName(name) == match.FoldName(want)
-	}
-	otherBase, otherIndex, array := strings.Cut(name, "[")
-	return array && match.FoldName(otherBase) == match.FoldName(base) &&
-		strings.TrimSpace(otherIndex) == strings.TrimSpace(index)
-}
-
-func (f *fields) jsonName(at string) (string, bool, error) {
-	name, ok := pointer(f.json, at).(string)
-	if _, folded := pointerBy(f.json, at, foldKey).(string); folded && !ok {
-		return "", false, fmt.Errorf("%w: the field %q is spelled in another way", ErrLogin, at)
-	}
-	return name, ok, nil
-}
-
-// single refuses a login with a field that stands twice in its query or in
-// its body: which one counts is the console's guess and ours. A field in both
-// is how some consoles write their own forms (DokuWiki's `id`).
-func (f *fields) single() error {
-	for _, fields := range append(slices.Clone(f.query), f.form) {
-		for name, values := range fields {
-			if len(values) > 1 && !strings.HasSuffix(name, "[]") {
-				return fmt.Errorf("%w: the field %q stands twice", ErrLogin, name)
-			}
-		}
-	}
-	return nil
+	return formBody
 }

@@ -49,7 +49,6 @@ func TestPoint3LoginsThatReadInTwoWays(t *testing.T) {
 	for what, q := range map[string]*match.Request{
 		"doubled":                sent(t, "POST", "/", form, "u=alice&u=bob&p=x"),
 		"in query and body":      sent(t, "POST", "/?u=alice", form, "u=alice&p=x"),
-		"password doubled":       sent(t, "POST", "/", form, "u=alice&p=x&p=y"),
 		"doubled in the query":   sent(t, "GET", "/?u=alice&u=bob", "", ""),
 		"an array":               sent(t, "POST", "/", form, "u[]=alice&p=x"),
 		"an array beside":        sent(t, "POST", "/", form, "u=alice&u[]=bob"),
@@ -72,7 +71,7 @@ func TestPoint3LoginsThatReadInTwoWays(t *testing.T) {
 		"multipart, encoded":     sent(t, "POST", "/", multi, "--b\r\nContent-Disposition: form-data; name=\"u\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=61lice\r\n--b--\r\n"),
 		"multipart, a file":      sent(t, "POST", "/", multi, "--b\r\nContent-Disposition: form-data; name=\"u\"; filename=\"a\"\r\n\r\nalice\r\n--b--\r\n"),
 	} {
-		if a, err := formConsole().Attempt(q, true); !errors.Is(err, ErrLogin) {
+		if a, err := formConsole().Attempt(q, false); !errors.Is(err, ErrLogin) {
 			t.Errorf("%s: %+v, %v", what, a, err)
 		}
 	}
@@ -82,7 +81,7 @@ func TestPoint3LoginsThatReadInTwoWays(t *testing.T) {
 		"two documents": `{"user":"alice"}{"user":"bob"}`, "cut": `{"user":"alice"`, "a mark in front": "\ufeff" + `{"user":"alice"}`, "deep": strings.Repeat("[", 60000),
 		"other spelling": `{"USER":"alice"}`,
 	} {
-		if a, err := jsonConsole().Attempt(sent(t, "POST", "/login", jsonType, body), true); !errors.Is(err, ErrLogin) {
+		if a, err := jsonConsole().Attempt(sent(t, "POST", "/login", jsonType, body), false); !errors.Is(err, ErrLogin) {
 			t.Errorf("%s: %+v, %v", what, a, err)
 		}
 	}
@@ -96,12 +95,12 @@ func TestPoint2LoginsAreSeen(t *testing.T) {
 		"after a semicolon": sent(t, "GET", "/any?x;u=alice", "", ""), "a PUT": sent(t, "PUT", "/any", form, "u=alice"),
 		"a form in capitals": sent(t, "POST", "/any", "Application/X-WWW-Form-Urlencoded", "u=alice"),
 	} {
-		a, err := formConsole().Attempt(q, true)
+		a, err := formConsole().Attempt(q, false)
 		if err != nil || a == nil || a.Typed != "alice" {
 			t.Errorf("%s: %+v, %v", what, a, err)
 		}
 	}
-	a, err := jsonConsole().Attempt(sent(t, "POST", "/login", "application/vnd.api+json; charset=utf-8", `{"user":"alice","x":[1,{"user":2}]}`), true)
+	a, err := jsonConsole().Attempt(sent(t, "POST", "/login", "application/vnd.api+json; charset=utf-8", `{"user":"alice","x":[1,{"user":2}]}`), false)
 	if err != nil || a == nil || a.Typed != "alice" {
 		t.Errorf("json: %+v, %v", a, err)
 	}
@@ -111,12 +110,12 @@ func TestPoint2LoginsAreSeen(t *testing.T) {
 func TestPoint2FieldsWithBrackets(t *testing.T) {
 	c := formConsole()
 	c.Logins[0].Username.Form = "user[login]"
-	a, err := c.Attempt(sent(t, "POST", "/", form, "user[login]=alice&user[password]=x&tags[]=1&tags[]=2"), true)
+	a, err := c.Attempt(sent(t, "POST", "/", form, "user[login]=alice&user[password]=x&tags[]=1&tags[]=2"), false)
 	if err != nil || a == nil || a.Typed != "alice" {
 		t.Errorf("%+v, %v", a, err)
 	}
 	for _, body := range []string{"user[login]=alice&user[login]=bob", "user[login]=alice&+user[login]=bob", "user%00[login]=x&user[login]=alice&user[login]=b"} {
-		if a, err := c.Attempt(sent(t, "POST", "/", form, body), true); err == nil {
+		if a, err := c.Attempt(sent(t, "POST", "/", form, body), false); err == nil {
 			t.Errorf("%s: %+v", body, a)
 		}
 	}
@@ -129,7 +128,7 @@ func TestNoLoginLeavesTheRequestAlone(t *testing.T) {
 	} {
 		before, _ := io.ReadAll(q.Body)
 		q.Body = io.NopCloser(strings.NewReader(string(before)))
-		a, err := formConsole().Attempt(q, true)
+		a, err := formConsole().Attempt(q, false)
 		after, _ := io.ReadAll(q.Body)
 		if a != nil || err != nil || string(before) != string(after) {
 			t.Errorf("%s: %+v, %v, body %q", what, a, err, after)
@@ -142,12 +141,13 @@ func TestNoLoginLeavesTheRequestAlone(t *testing.T) {
 func TestVerifiedUploadsPass(t *testing.T) {
 	long := "a=" + strings.Repeat("x", 3*maxLogin)
 	for what, q := range map[string]*match.Request{
-		"oversized": sent(t, "POST", "/", form, long), "compressed": sent(t, "POST", "/", form, long, "Content-Encoding", "br"),
-		"broken": sent(t, "POST", "/", form, "a=%zz"), "multipart": sent(t, "POST", "/", multi, "--b\r\n\r\n"+long), "json": sent(t, "POST", "/", jsonType, "{"),
+		"a long form": sent(t, "POST", "/", form, long), "an upload": sent(t, "POST", "/", "image/png", long, "Content-Encoding", "br"),
+		"multipart": sent(t, "POST", "/", multi, "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n"+long+"\r\n--b--\r\n"),
+		"json":      sent(t, "POST", "/", jsonType, "{"),
 	} {
 		want, _ := io.ReadAll(q.Body)
 		q.Body = io.NopCloser(strings.NewReader(string(want)))
-		a, err := formConsole().Attempt(q, false)
+		a, err := formConsole().Attempt(q, true)
 		got, _ := io.ReadAll(q.Body)
 		if a != nil || err != nil || string(got) != string(want) {
 			t.Errorf("%s: %+v, %v, %d bytes of %d", what, a, err, len(got), len(want))
@@ -158,7 +158,7 @@ func TestVerifiedUploadsPass(t *testing.T) {
 func TestABodyThatBreaksOffIsNoLogin(t *testing.T) {
 	q := sent(t, "POST", "/", form, "u=alice")
 	q.Body = io.NopCloser(io.MultiReader(strings.NewReader("u=alice"), broken{}))
-	if a, err := formConsole().Attempt(q, true); !errors.Is(err, ErrLogin) {
+	if a, err := formConsole().Attempt(q, false); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
@@ -175,7 +175,7 @@ func FuzzAttempt(f *testing.F) {
 	}
 	c := formConsole()
 	f.Fuzz(func(t *testing.T, body string) {
-		a, err := c.Attempt(sent(t, "POST", "/", form, body), true)
+		a, err := c.Attempt(sent(t, "POST", "/", form, body), false)
 		if err != nil {
 			return
 		}

@@ -38,6 +38,9 @@ type Console struct {
 	// parts that a login page needs.
 	Public match.Matches `json:"public,omitempty"`
 	Logout match.Matches `json:"logout,omitempty"`
+	// Refuse are requests that nobody may send, verified or not, unless a
+	// bypass lets them: interfaces that take name and password with each call.
+	Refuse match.Matches `json:"refuse,omitempty"`
 	// Tested lists the console's versions that were tested with a preset.
 	Tested []string `json:"tested,omitempty"`
 	// Notes tell an operator what is worth knowing.
@@ -51,6 +54,9 @@ type Login struct {
 	// Username is the credential field: a matching request without it is no
 	// login, and it must not be doubled.
 	Username Field `json:"username"`
+	// Fields are further form fields that make the request a login, with the
+	// values that they must have wherever they stand.
+	Fields map[string]string `json:"fields,omitempty"`
 	// Success must hold whole for a success.
 	Success Condition `json:"success"`
 	// Failure must hold whole for a failure, besides that no session
@@ -76,6 +82,10 @@ type Field struct {
 	Form string `json:"form,omitempty"`
 	// JSON is a pointer (RFC 6901) into a JSON body.
 	JSON string `json:"json,omitempty"`
+	// Anywhere: the console takes the field in any request for a sign-in.
+	// Requests that carry it and are not the login are refused, since they
+	// would be done as that person before the second factor.
+	Anywhere bool `json:"anywhere,omitempty"`
 }
 
 // Condition is what an answer must look like: all that is set must hold.

@@ -254,6 +254,14 @@ type Credential struct {
 // answer.
 func (ch Changes) Left(s Credential) bool { return !slices.Contains(ch.Deleted, s.Cookie) }
 
+// End tells that a browser is left without any session cookie that the answer
+// touches: the console signed the person out. One that is only renamed or
+// renewed is no end.
+func (ch Changes) End() bool {
+	kept := slices.ContainsFunc(ch.Set, func(c Credential) bool { return !slices.Contains(ch.Deleted, c.Cookie) })
+	return len(ch.Deleted) > 0 && !kept
+}
+
 // Changes reads the session cookies and headers of an answer's head. A cookie
 // that is set counts as set even if a later line removes it, since not every
 // client obeys; it counts as removed if its last line does so, which is what a

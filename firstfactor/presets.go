@@ -43,6 +43,7 @@ func (c Console) WithPreset() (Console, error) {
 	c.Rolling = c.Rolling || p.Rolling
 	c.Public = slices.Concat(p.Public, c.Public)
 	c.Logout = slices.Concat(p.Logout, c.Logout)
+	c.Refuse = slices.Concat(p.Refuse, c.Refuse)
 	c.Tested, c.Notes = p.Tested, p.Notes
 	return c, nil
 }

@@ -30,7 +30,7 @@ func (c *Console) Prepare() error {
 	} else if err := c.Subject.Prepare(); err != nil {
 		errs = append(errs, fmt.Errorf("subject: %w", err))
 	}
-	for _, m := range slices.Concat(c.Public, c.Logout) {
+	for _, m := range slices.Concat(c.Public, c.Logout, c.Refuse) {
 		errs = append(errs, m.Validate())
 	}
 	return errors.Join(errs...)
@@ -74,6 +74,9 @@ func (l *Login) Check() error {
 	}
 	if (l.Username.Form == "") == (l.Username.JSON == "") {
 		return errors.New("username: name the field, as `username form user` or `username json /user`")
+	}
+	if l.Username.Anywhere && l.Username.Form == "" {
+		return errors.New("username: only a form's field can stand anywhere")
 	}
 	if l.Success.zero() {
 		return errors.New("success: say what a successful answer looks like, as `success set_cookie session`")

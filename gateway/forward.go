@@ -13,7 +13,7 @@ import (
 // pass forwards a verified request with the console's session, and watches
 // the answer: the person inside a session never changes.
 func (g *Gateway) pass(v *visit) error {
-	if v.session.Challenge != "" && !v.session.Shown.Load() && v.navigates() {
+	if v.session.Challenge != "" && !v.session.Shown.Load() && v.navigates() && v.Safe() {
 		if shown, err := g.showHeld(v); shown || err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (g *Gateway) passing(v *visit, a *answer, keeper firstfactor.Keeper) {
 		return
 	}
 	g.site.Console.SealCookies(h, keeper, g.svc.Now())
-	if len(changes.Deleted) > 0 {
+	if changes.End() {
 		g.left(v)
 	}
 }
@@ -103,7 +103,11 @@ func (g *Gateway) changed(v *visit, a *answer) error {
 	defer cancel()
 	id, ok := g.site.Console.Identify(ctx, g.site.Realm, held.Header, g.prober(v), g.svc.Now())
 	if ok && id.Subject() == v.session.Subject {
+		if g.site.Console.Changes(held.Header, g.svc.Now()).End() {
+			g.left(v)
+		}
 		g.site.Console.SealCookies(held.Header, g.keeper(v), g.svc.Now())
+		g.forgetSession(v, held.Header)
 		held.WriteTo(v.w)
 		return nil
 	}
@@ -163,6 +167,7 @@ func (g *Gateway) forward(v *visit, a *answer) error {
 }
 
 func (g *Gateway) anonymize(r *http.Request) {
+	noUpgrade(r)
 	g.site.Console.OpenCookies(r.Header, firstfactor.Keeper{})
 	g.site.Console.StripHeaders(r.Header, nil)
 }

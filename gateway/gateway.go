@@ -30,6 +30,7 @@ type Site struct {
 	Protect match.Matches // empty: everything
 	Public  match.Matches
 	Logout  match.Matches
+	Refuse  match.Matches // from everybody, verified or not
 	Bypass  []Bypass
 	Observe time.Time // until then: decide and log, refuse nothing
 	Rules   policy.Rules
@@ -108,10 +109,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, 
 	if err == nil {
 		err = stripIdentity(r)
 	}
+	if err != nil && g.observing() {
+		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)
+		return next(w, r)
+	}
 	if err != nil {
 		v.Request = &match.Request{Request: r}
 		return g.malformed(v, err)
 	}
+	onlyWebSockets(r)
 	if q.Under(Base) {
 		return g.own(v)
 	}
@@ -177,14 +183,25 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	if v.session != nil {
 		f.Level = v.session.Level
 	}
+	if f.Refused = g.refuses(v.Request); f.Refused {
+		return f, nil
+	}
 	f.Public = g.public(v.Request)
-	v.attempt, err = g.site.Console.Attempt(v.Request, v.session == nil || !v.verified())
+	v.attempt, err = g.site.Console.Attempt(v.Request, v.verified())
 	f.Login = v.attempt != nil
 	return f, err
 }
 
-// public holds for what public names, and for what protect leaves out.
+func (g *Gateway) refuses(q *match.Request) bool {
+	return g.site.Refuse.Any(q) || g.site.Console.Refuse.Any(q)
+}
+
+// public holds for what public names, and for what protect leaves out. A
+// tunnel (RFC 8441) is neither: nobody could look into it.
 func (g *Gateway) public(q *match.Request) bool {
+	if q.Method == http.MethodConnect {
+		return false
+	}
 	if g.site.Public.All(q) || g.site.Console.Public.All(q) {
 		return true
 	}

@@ -33,6 +33,7 @@ func stripIdentity(r *http.Request) error {
 			return errIdentityTrailer
 		}
 	}
+	r.Trailer = nil // no console needs one, and credentials could follow in it
 	for _, line := range r.Header["Connection"] {
 		for token := range strings.SplitSeq(line, ",") {
 			if token = strings.TrimSpace(token); isIdentity(token) || strings.EqualFold(token, "Cookie") {
@@ -71,6 +72,20 @@ func sameFolded(lower, name string) bool {
 		}
 	}
 	return true
+}
+
+// onlyWebSockets removes every other wish to leave HTTP: past an upgrade to
+// h2c the gateway would see no request any more.
+func onlyWebSockets(r *http.Request) {
+	delete(r.Header, "Http2-Settings")
+	if up := r.Header["Upgrade"]; len(up) > 0 && (len(up) > 1 || !strings.EqualFold(up[0], "websocket")) {
+		noUpgrade(r)
+	}
+}
+
+func noUpgrade(r *http.Request) {
+	delete(r.Header, "Upgrade")
+	delete(r.Header, "Connection") // whatever else it names is for this hop as well
 }
 
 // onlyCookie returns the value of the one cookie of that name. Two are
@@ -141,10 +156,13 @@ func (v *visit) verified() bool {
 // local is the path and query on this host that a person can be led back to,
 // or "/" when the request was no page load of a safe kind.
 func (v *visit) local() string {
-	if !v.navigates() || !v.Safe() {
+	switch {
+	case !v.navigates():
 		return "/"
+	case !v.Safe(): // a form whose session is over: back to where it stood
+		return localPath(refererPath(v.Request.Request))
 	}
-	return localPath(v.RequestURI)
+	return localPath(v.asReceived().RequestURI)
 }
 
 // localPath refuses everything that a browser could read as another host.

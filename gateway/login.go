@@ -23,6 +23,12 @@ const loginTimeout = 60 * time.Second
 // browser is at level none before the console hears of it, and stays there
 // if the outcome gets lost.
 func (g *Gateway) login(v *visit) error {
+	if v.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		// Another site signs the browser in as somebody: its own person,
+		// perhaps, to whom the next work would be attributed.
+		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"},
+			policy.Reason{Code: policy.ReasonCrossSite})
+	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
 	if err := g.drop(ctx, v); err != nil {
@@ -232,10 +238,11 @@ func (l *proof) returnTo() string {
 // shownAt is where a held page is shown: at the login's own address, so that
 // its links work, but never with the credentials in it.
 func (l *proof) shownAt() string {
-	if l.Safe() {
-		return l.URL.EscapedPath()
+	r := l.asReceived()
+	if l.attempt == nil || l.attempt.InQuery {
+		return localPath(r.URL.EscapedPath())
 	}
-	return localPath(l.RequestURI)
+	return localPath(r.RequestURI)
 }
 
 // end ends the session of a visit.

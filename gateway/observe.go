@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"errors"
+	"maps"
+	"net/http"
 
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/escrow"
@@ -39,13 +41,14 @@ func (g *Gateway) observe(v *visit) error {
 // observeLogin judges a login's answer and sends it all the same.
 func (g *Gateway) observeLogin(v *visit) error {
 	v.Header.Del("Accept-Encoding")
-	c := escrow.NewCapture(nil)
+	c := &witness{ResponseWriter: v.w, seen: escrow.NewCapture(nil)}
 	if err := v.next(c, v.Request.Request); err != nil {
 		return err
 	}
-	held, err := c.Answer()
+	held, err := c.seen.Answer()
 	if err != nil {
-		return err
+		g.log.Info("observing: a login", "site", g.site.Name, "outcome", "unclear", "differs", err)
+		return nil
 	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
@@ -53,13 +56,38 @@ func (g *Gateway) observeLogin(v *visit) error {
 	g.meter.LoginJudged(verdict.Outcome)
 	g.log.Info("observing: a login", "site", g.site.Name, "outcome", verdict.Outcome.String(),
 		"subject", verdict.Identity.Subject().String(), "differs", verdict.Differs)
-	held.WriteTo(v.w)
 	return nil
 }
 
+// witness lets an answer pass and keeps a copy of it, as far as one is held.
+type witness struct {
+	http.ResponseWriter
+	seen *escrow.Capture
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *witness) WriteHeader(status int) {
+	clear(w.seen.Header())
+	maps.Copy(w.seen.Header(), w.Header())
+	w.seen.WriteHeader(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *witness) Write(b []byte) (int, error) {
+	if w.seen.Status() == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	_, _ = w.seen.Write(b) // it takes everything
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // bypass forwards what the operator excepted, as it came, and audits it.
 func (g *Gateway) bypass(v *visit, d policy.Decision) error {
-	if err := g.recordOnce(v, audit.BypassUsed, d.Reasons...); err != nil {
+	if err := g.recordOnce(v, audit.BypassUsed, d.Reasons[0].Detail, "", d.Reasons...); err != nil {
 		return g.fault(v, err)
 	}
 	g.site.Console.RemoveOurs(v.Header)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -21,31 +23,44 @@ var crossOrigin = http.NewCrossOriginProtection()
 // own serves the paths below Base. Only their one plain spelling is ours; all
 // others are nobody's, and never the console's.
 func (g *Gateway) own(v *visit) error {
+	r := v.asReceived()
+	path := r.URL.Path
+	if !match.Plain(r.URL) {
+		path = ""
+	}
 	switch {
-	case v.under(Base + "/assets/"):
-		g.pages.ServeAsset(v.w, v.Request.Request)
+	case strings.HasPrefix(path, Base+"/assets/"):
+		g.pages.ServeAsset(v.w, r)
 		return nil
-	case v.Is(Base + "/language"):
-		g.pages.ServeLanguage(v.w, v.Request.Request)
+	case path == Base+"/language":
+		g.pages.ServeLanguage(v.w, r)
 		return nil
 	case !v.at.Secure:
 		return g.plainHTTP(v)
-	case v.Is(Base + "/challenge"):
+	case path == Base+"/challenge":
 		return g.onChallenge(v)
-	case v.Is(Base+"/cancel") && v.Method == http.MethodPost:
+	case path == Base+"/cancel" && v.Method == http.MethodPost:
 		return g.onCancel(v)
 	default:
 		return g.tell(v, http.StatusNotFound, refusal{notice: templates.Notice{Kind: templates.NoticeNotFound, Next: "/"}})
 	}
 }
 
-func (v *visit) under(folder string) bool {
-	return v.Is(v.URL.Path) && len(v.URL.Path) > len(folder) && v.URL.Path[:len(folder)] == folder
+// asReceived is the request as the browser sent it, before any rewrite: our
+// paths and the ways back are the browser's.
+func (v *visit) asReceived() *http.Request {
+	if v.at.Received == nil {
+		return v.Request.Request
+	}
+	r := *v.Request.Request
+	r.URL, r.RequestURI = v.at.Received, v.at.Received.RequestURI()
+	return &r
 }
 
 // onChallenge shows or takes the challenge of the browser's session.
 func (g *Gateway) onChallenge(v *visit) error {
-	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
+	// What a code sets off is finished although its browser went.
+	ctx, cancel := detached(v.Request.Request, storeTimeout)
 	defer cancel()
 	rec, done, err := g.pending(ctx, v)
 	if done || err != nil {
@@ -89,7 +104,7 @@ func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, 
 			result.View = n
 		}
 	}
-	g.pages.Write(v.w, v.Request.Request, result.Status, g.frame(rec.Subject.Name, rec.Reference), result.View)
+	g.pages.Write(v.w, v.asReceived(), result.Status, g.frame(rec.Subject.Name, rec.Reference), result.View)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,7 +11,7 @@ import (
 	"time"
 
 	"github.com/stepgate/stepgate/audit"
-	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -55,7 +56,7 @@ const problemTypes = "https://stepgate.dev/problems/"
 // tell answers in the shape that the client can use.
 func (g *Gateway) tell(v *visit, status int, r refusal) error {
 	if v.navigates() || strings.HasPrefix(v.URL.Path, Base+"/") {
-		g.pages.Write(v.w, v.Request.Request, status, g.frame(r.subject, r.reference), r.notice)
+		g.pages.Write(v.w, v.asReceived(), status, g.frame(r.subject, r.reference), r.notice)
 		return nil
 	}
 	return g.tellMachine(v, status, r)
@@ -141,7 +142,7 @@ func (g *Gateway) deny(v *visit, d policy.Decision) error {
 
 // refused refuses a request for good, and records that it did.
 func (g *Gateway) refused(v *visit, status int, n templates.Notice, reasons ...policy.Reason) error {
-	if err := g.recordOnce(v, audit.RequestRefused, reasons...); err != nil {
+	if err := g.recordOnce(v, audit.RequestRefused, string(reasons[0].Code), "", reasons...); err != nil {
 		return g.fault(v, err)
 	}
 	return g.tell(v, status, refusal{notice: n, decision: policy.Decision{Reasons: reasons}})
@@ -177,8 +178,14 @@ const retryAfter = "5"
 
 // fault denies because something could not be told, and says to try again.
 func (g *Gateway) fault(v *visit, err error) error {
-	if isMalformed(err) {
+	switch {
+	case isMalformed(err):
 		return g.malformed(v, err)
+	case errors.Is(err, firstfactor.ErrElsewhere):
+		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"},
+			policy.Reason{Code: policy.ReasonElsewhere})
+	case v.Context().Err() != nil:
+		return nil // the client went: nobody waits for an answer
 	}
 	reference := audit.NewReference()
 	g.log.Error("a request was denied because its session could not be told", "site", g.site.Name, "error", err, "reference", reference)
@@ -193,9 +200,7 @@ func (g *Gateway) unclear(v *visit, differs string) error {
 	reference := audit.NewReference()
 	g.log.Error("a login's answer is neither a success nor a failure and was withheld; compare the preset with the console",
 		"site", g.site.Name, "differs", differs, "path", v.URL.Path, "reference", reference)
-	ctx, cancel := detached(v.Request.Request, storeTimeout)
-	defer cancel()
-	if err := g.record(ctx, v, audit.LoginUnclear, identity.Subject{}, reference, policy.Reason{Code: policy.ReasonUnclear, Detail: differs}); err != nil {
+	if err := g.recordOnce(v, audit.LoginUnclear, "", reference, policy.Reason{Code: policy.ReasonUnclear, Detail: differs}); err != nil {
 		return g.fault(v, err)
 	}
 	return g.tell(v, http.StatusBadGateway, refusal{reference: reference,

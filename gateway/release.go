@@ -20,10 +20,10 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
 	}
-	if err == nil {
-		err = g.knowBrowser(ctx, v, live)
-	}
 	if err != nil {
+		return g.fault(v, err)
+	}
+	if err := g.knowBrowser(ctx, v, live); err != nil {
 		return g.fault(v, err)
 	}
 	http.SetCookie(v.w, ck)

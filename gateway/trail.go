@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -18,19 +20,34 @@ func (g *Gateway) record(ctx context.Context, v *visit, e audit.Event, who ident
 }
 
 // recordOnce writes an entry that anybody can cause any number of times: one a
-// minute for each address and reason, or strangers could fill the disk.
-func (g *Gateway) recordOnce(v *visit, e audit.Event, reasons ...policy.Reason) error {
-	key := string(e) + "\x00" + string(reasons[0].Code) + "\x00" + reasons[0].Detail + "\x00" + v.at.Address
+// minute for each network and what it is about, or strangers could fill the
+// disk.
+func (g *Gateway) recordOnce(v *visit, e audit.Event, about, reference string, reasons ...policy.Reason) error {
+	key := string(e) + "\x00" + about + "\x00" + network(v.at.Address)
 	if !g.recent.first(key, g.svc.Now()) {
 		return nil
 	}
 	ctx, cancel := detached(v.Request.Request, storeTimeout)
 	defer cancel()
-	err := g.record(ctx, v, e, identity.Subject{}, "", reasons...)
+	err := g.record(ctx, v, e, identity.Subject{}, reference, reasons...)
 	if err != nil {
 		g.recent.forget(key)
 	}
 	return err
+}
+
+// network is an address as far as one person has it alone: of IPv6 the first
+// 64 bits (RFC 6177).
+func network(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil || addr.Is4() || addr.Is4In6() {
+		return address
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }
 
 // recent remembers what was just recorded.
@@ -39,7 +56,8 @@ type recent struct {
 	last map[string]time.Time
 }
 
-// maxRecent bounds the memory; when it is full, everything is recorded anew.
+// maxRecent bounds the memory, and with it what is recorded in a minute: what
+// comes when it is full is only in the log and the metrics.
 const maxRecent = 10_000
 
 func newRecent() *recent { return &recent{last: make(map[string]time.Time)} }
@@ -51,7 +69,10 @@ func (r *recent) first(key string, now time.Time) bool {
 		return false
 	}
 	if len(r.last) >= maxRecent {
-		clear(r.last)
+		maps.DeleteFunc(r.last, func(_ string, at time.Time) bool { return now.Sub(at) >= time.Minute })
+	}
+	if len(r.last) >= maxRecent {
+		return false
 	}
 	r.last[key] = now
 	return true

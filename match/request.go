@@ -115,7 +115,13 @@ func (q *Request) add(p string) {
 	}
 }
 
-// plain tells that a path has only one reading.
+// Plain tells that a URL's path has only one reading, which is its Path.
+func Plain(u *url.URL) bool {
+	var q Request
+	return q.addPath(u) == nil && len(q.paths) == 1 && q.paths[0] == u.Path
+}
+
+// plain is the fast answer for most paths: true is certain, false is not.
 func plain(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false

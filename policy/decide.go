@@ -21,6 +21,8 @@ func atRequest(f Facts) Decision {
 	switch {
 	case f.Bypass != "":
 		return decide(Bypass, Reason{ReasonBypass, f.Bypass})
+	case f.Refused:
+		return decide(Deny, Reason{Code: ReasonRefused})
 	case f.Ambiguous:
 		return decide(Deny, Reason{Code: ReasonAmbiguous})
 	case f.Login:

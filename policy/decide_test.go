@@ -13,6 +13,7 @@ func facts(t *rapid.T) Facts {
 		Rules:      Rules{LoginProtection: rapid.SampledFrom([]Protection{"", "off", Required}).Draw(t, "protection")},
 		Public:     rapid.Bool().Draw(t, "public"),
 		Bypass:     rapid.SampledFrom([]string{"", "ci"}).Draw(t, "bypass"),
+		Refused:    rapid.Bool().Draw(t, "refused"),
 		Login:      rapid.Bool().Draw(t, "login"),
 		Navigation: rapid.Bool().Draw(t, "navigation"),
 		Ambiguous:  rapid.Bool().Draw(t, "ambiguous"),
@@ -29,7 +30,7 @@ func TestDecideNeverPassesUnproved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := facts(t)
 		d := Decide(f)
-		if d.Outcome == Pass && f.Stage == AtRequest && (f.Level != identity.Verified || f.Ambiguous || f.Login) {
+		if d.Outcome == Pass && f.Stage == AtRequest && (f.Level != identity.Verified || f.Ambiguous || f.Login || f.Refused) {
 			t.Fatalf("request passed: %+v", f)
 		}
 		if d.Outcome == Pass && f.Stage == AtLogin &&
@@ -65,6 +66,8 @@ func TestDecideRequests(t *testing.T) {
 		"verified":                        {Facts{Level: identity.Verified}, Pass},
 		"login inside a verified session": {Facts{Level: identity.Verified, Login: true}, Watch},
 		"two cookies":                     {Facts{Level: identity.Verified, Ambiguous: true}, Deny},
+		"refused, verified":               {Facts{Level: identity.Verified, Refused: true}, Deny},
+		"bypass of what is refused":       {Facts{Bypass: "ci", Refused: true}, Bypass},
 		"bypass":                          {Facts{Bypass: "ci"}, Bypass},
 		"unknown stage":                   {Facts{Stage: 9, Level: identity.Verified}, Deny},
 	} {

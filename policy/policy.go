@@ -21,6 +21,8 @@ const (
 	ReasonPublic         Code = "public"
 	ReasonBypass         Code = "bypass"
 	ReasonLogin          Code = "login"
+	ReasonRefused        Code = "refused_by_rule"
+	ReasonElsewhere      Code = "credentials_outside_login"
 	ReasonNoSession      Code = "no_session"
 	ReasonAmbiguous      Code = "ambiguous_session"
 	ReasonChallengeDue   Code = "challenge_pending"
@@ -98,6 +100,7 @@ type Facts struct {
 	Public     bool   // and of a kind that public allows: GET or HEAD unless declared
 	Bypass     string // the name of the bypass that matches, if any
 	Login      bool
+	Refused    bool // by a rule, whoever sends it
 	Navigation bool // a page load of a person, not a fetch
 
 	// Of the session.

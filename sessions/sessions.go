@@ -16,7 +16,8 @@ import (
 	"github.com/stepgate/stepgate/seal"
 )
 
-// touchEvery is how much of a session's use may be lost: one write a minute.
+// touchEvery is how much of a session's use may be lost: one write a minute,
+// or four in a shorter idle time.
 const touchEvery = time.Minute
 
 // storeTimeout bounds a look at the store: its fault is a denial within two
@@ -53,6 +54,7 @@ type Session struct {
 
 	tokens  [][]byte // keys of the digests of console tokens
 	token   token
+	settled atomic.Bool // in the near cache, and nothing ended meanwhile
 	ended   atomic.Bool
 	seen    atomic.Int64 // unix nanoseconds
 	touched atomic.Int64
@@ -78,7 +80,7 @@ func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, erro
 	var room [512]byte // more than a cookie of ours has: on the stack
 	key := sha256.Sum256(append(room[:0], value...))
 	now := s.now()
-	if live, ok := s.near.GetIfPresent(key); ok && live.Site == site {
+	if live, ok := s.near.GetIfPresent(key); ok && live.Site == site && live.settled.Load() {
 		if s.expired(live, now) {
 			s.forget(live)
 			return nil, ErrNotFound
@@ -109,7 +111,9 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 	live := s.live(rec, cl.token)
 	s.keys.Set(live.ID, key)
 	s.near.Set(key, live)
-	if s.epoch.Load() != epoch {
+	if s.epoch.Load() == epoch {
+		live.settled.Store(true) // an end that comes now finds the entry
+	} else {
 		s.near.Invalidate(key)
 	}
 	s.use(live, now)
@@ -134,7 +138,7 @@ func (s *Sessions) expired(live *Session, now time.Time) bool {
 func (s *Sessions) use(live *Session, now time.Time) {
 	live.seen.Store(now.UnixNano())
 	last := live.touched.Load()
-	if now.UnixNano()-last < int64(touchEvery) || !live.touched.CompareAndSwap(last, now.UnixNano()) {
+	if now.UnixNano()-last < int64(min(touchEvery, live.Idle/4)) || !live.touched.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	s.behind.Go(func() {
@@ -203,15 +207,12 @@ func (s *Sessions) End(ctx context.Context, live *Session) error {
 	return err
 }
 
-// EndSubject ends all sessions of a subject.
+// EndSubject ends all sessions of a subject. It is rare, and empties the near
+// cache whole.
 func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
-	ids, err := s.store.EndSubject(ctx, who)
+	_, err := s.store.EndSubject(ctx, who)
 	s.epoch.Add(1)
-	for _, id := range ids {
-		if key, ok := s.keys.GetIfPresent(id); ok {
-			s.near.Invalidate(key)
-		}
-	}
+	s.near.InvalidateAll()
 	return errors.Join(err, s.store.ForgetPasses(ctx, who))
 }
 
