@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -165,6 +166,56 @@ func otherBlogLogins(t *testing.T, blog *Console, g *Gateway) {
 	}
 	if strings.Contains(blog.Log(), "POST /xmlrpc.php") {
 		t.Error("XML-RPC reached the blog")
+	}
+}
+
+// TestWordPressOthersCredentials calls the interfaces that take a name and password each time, with bob's second factor
+// and alice's password.
+func TestWordPressOthersCredentials(t *testing.T) {
+	blog := StartWordPress(t)
+	g := StartGateway(t, threeLines("blog", "wordpress"), blog)
+	raw := NewRaw(t, g.URL)
+	bob, _ := rawPass(t, raw, Jar(blogLogin(raw, Bob.Name, Bob.Password)), "", 0)
+	jar := "Cookie: " + Jar(bob)
+	if a := raw.Get(blog.Secret, jar); a.StatusCode != http.StatusOK {
+		t.Fatalf("bob is not in: %s", a.Status)
+	}
+	profile := fmt.Sprintf(`<?xml version="1.0"?><methodCall><methodName>wp.getProfile</methodName><params><param><value><string>1</string></value></param>
+<param><value><string>%s</string></value></param><param><value><string>%s</string></value></param></params></methodCall>`, Alice.Name, Alice.Password)
+	basic := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(Alice.Name+":"+blog.AppPassword))
+	for what, a := range map[string]Answer{
+		"XML-RPC":                 raw.Do("POST", "/xmlrpc.php", profile, jar, "Content-Type: text/xml"),
+		"XML-RPC, two slashes":    raw.Do("POST", "//xmlrpc.php", profile, jar, "Content-Type: text/xml"),
+		"XML-RPC, encoded":        raw.Do("POST", "/xmlrpc%2ephp", profile, jar, "Content-Type: text/xml"),
+		"XML-RPC, longer":         raw.Do("POST", "/xmlrpc.php/x", profile, jar, "Content-Type: text/xml"),
+		"an application password": raw.Get("/wp-json/wp/v2/users/me?context=edit", jar, basic),
+		"one by rest_route":       raw.Get("/?rest_route=/wp/v2/users/me&context=edit", jar, basic),
+	} {
+		if strings.Contains(a.Text, Alice.Mail) || a.StatusCode == http.StatusOK {
+			t.Errorf("%s: %s\n%.300s", what, a.Status, a.Text)
+		}
+	}
+}
+
+// TestWordPressPasswordChange changes bob's own password, for which WordPress renews some cookies and deletes others:
+// he stays in.
+func TestWordPressPasswordChange(t *testing.T) {
+	blog := StartWordPress(t)
+	g := StartGateway(t, threeLines("blog", "wordpress"), blog)
+	b := OpenBrowser(t)
+	blog.SignIn(b, g.URL, Bob)
+	enroll(t, b, -1)
+	b.Goto(g.URL + "/wp-admin/profile.php")
+	b.Click(".wp-generate-pw")
+	b.Fill("#pass1", "another long password 3 bob")
+	b.Follow("#submit")
+	b.Goto(g.URL + blog.Secret)
+	if !strings.Contains(b.Page(), blog.Marker) {
+		t.Errorf("after the change bob is at %s:\n%s", b.URL(), b.Page())
+	}
+	direct := NewRaw(t, blog.URL)
+	if _, ok := blogLogin(direct, Bob.Name, "another long password 3 bob").Set("wordpress_logged_in_"); !ok {
+		t.Error("the password was not changed")
 	}
 }
 
