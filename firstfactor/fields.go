@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -46,6 +45,9 @@ func readFields(q *match.Request, rules []*Login, most int64) (*fields, error) {
 	kind, params, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	if err != nil && q.Header.Get("Content-Type") != "" {
 		return nil, fmt.Errorf("%w: content type: %w", ErrLogin, err) // consoles read more of them than we do
+	}
+	if len(q.Header["Content-Type"]) > 1 {
+		return nil, fmt.Errorf("%w: two content types", ErrLogin)
 	}
 	f.kind = kindOf(kind)
 	wanted := slices.ContainsFunc(rules, func(l *Login) bool { return l.Username.kind() == f.kind })
@@ -92,7 +94,7 @@ func peek(r *http.Request, most int64) (body []byte, whole bool, err error) {
 }
 
 func check(r *http.Request, params map[string]string, whole bool) error {
-	charset := strings.ToLower(params["charset"])
+	charset, contentType := strings.ToLower(params["charset"]), r.Header.Get("Content-Type")
 	switch {
 	case !whole:
 		return fmt.Errorf("%w: the body is too large to look for credentials in it", ErrLogin)
@@ -100,8 +102,8 @@ func check(r *http.Request, params map[string]string, whole bool) error {
 		return fmt.Errorf("%w: the body is compressed", ErrLogin)
 	case charset != "" && charset != "utf-8":
 		return fmt.Errorf("%w: charset %q", ErrLogin, charset)
-	case len(r.Header["Content-Type"]) > 1:
-		return fmt.Errorf("%w: two content types", ErrLogin)
+	case strings.HasPrefix(strings.ToLower(contentType), "multipart/") && !partsType.MatchString(contentType):
+		return fmt.Errorf("%w: %w", ErrLogin, errParts)
 	}
 	return nil
 }
@@ -119,32 +121,6 @@ func (f *fields) parse(kind string, params map[string]string, body []byte) (err 
 		return fmt.Errorf("%w: %w", ErrLogin, err)
 	}
 	return nil
-}
-
-func (f *fields) parseMultipart(body []byte, boundary string) error {
-	f.form, f.files = make(url.Values), make(url.Values)
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if part.FormName() == "" || part.Header.Get("Content-Transfer-Encoding") != "" {
-			return errors.New("a part without one plain name and encoding")
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return err
-		}
-		if strings.Contains(strings.ToLower(part.Header.Get("Content-Disposition")), "filename") {
-			f.files.Add(part.FormName(), "")
-		} else {
-			f.form.Add(part.FormName(), string(value))
-		}
-	}
 }
 
 // parseJSON refuses duplicate keys (RFC 8259, section 4 leaves to the reader

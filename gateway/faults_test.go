@@ -23,6 +23,7 @@ type faults struct {
 	at    string
 	hang  bool
 	err   error // what it fails with
+	watch func(method string)
 }
 
 var errStore = errors.New("the store cannot answer")
@@ -52,8 +53,11 @@ func (f *faults) count(method string) int {
 func (f *faults) pass(ctx context.Context, method string) error {
 	f.mu.Lock()
 	f.calls[method]++
-	hit, hang, err := f.at == method, f.hang, f.err
+	hit, hang, err, watch := f.at == method, f.hang, f.err, f.watch
 	f.mu.Unlock()
+	if watch != nil {
+		watch(method)
+	}
 	if hit && hang {
 		<-ctx.Done()
 		return ctx.Err()

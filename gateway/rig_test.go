@@ -60,6 +60,7 @@ type rig struct {
 	svc      gateway.Services
 	ring     *seal.Ring
 	received atomic.Pointer[url.URL] // what the request was before a rewrite
+	rewrite  func(*url.URL)          // what stands before us makes of a request
 	plain    atomic.Bool             // requests come over plain HTTP
 }
 
@@ -159,6 +160,12 @@ func (noMeter) LoginJudged(firstfactor.Outcome) {}
 
 func (r *rig) serve(w http.ResponseWriter, q *http.Request) {
 	at := gateway.Arrival{Address: "192.0.2.1", Secure: !r.plain.Load(), Received: r.received.Load(), Subrequest: subrequest}
+	if r.rewrite != nil {
+		received := *q.URL
+		at.Received = &received
+		r.rewrite(q.URL)
+		q.RequestURI = q.URL.RequestURI()
+	}
 	if err := r.gateway.ServeHTTP(w, q, at, r.console.next); err != nil {
 		http.Error(w, "bad gateway", http.StatusBadGateway)
 	}
