@@ -198,7 +198,7 @@ func TestNotStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &Handler{app: &App{settled: make(chan struct{})}}
 		began := time.Now()
-		err, w := serve(h)
+		w, err := serve(h)
 		var status caddyhttp.HandlerError
 		if !errors.As(err, &status) || status.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("before the start: %v", err)
@@ -233,7 +233,7 @@ func TestNeverStarts(t *testing.T) {
 		a.settle = func() { close(a.settled) }
 		began := time.Now()
 		time.AfterFunc(time.Millisecond, func() { _ = a.Cleanup() })
-		if err, _ := serve(&Handler{app: a}); err == nil {
+		if _, err := serve(&Handler{app: a}); err == nil {
 			t.Error("served by an app that never started")
 		}
 		if waited := time.Since(began); waited != time.Millisecond {
@@ -242,10 +242,10 @@ func TestNeverStarts(t *testing.T) {
 	})
 }
 
-func serve(h *Handler) (error, *httptest.ResponseRecorder) {
+func serve(h *Handler) (*httptest.ResponseRecorder, error) {
 	w := httptest.NewRecorder()
 	console := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { panic("reached the console") })
-	return h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), console), w
+	return w, h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil), console)
 }
 
 // Rule 1: a store that is lost lets nothing through.
