@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/escrow"
@@ -50,13 +51,14 @@ func (g *Gateway) passing(v *visit, a *answer, keeper firstfactor.Keeper) {
 		return
 	}
 	changes := g.site.Console.Changes(h, g.svc.Now())
-	if len(changes.Set) > 0 && !g.site.Console.Rolling && !g.samePerson(v, h) {
-		a.hold()
-		return
-	}
-	g.site.Console.SealCookies(h, keeper, g.svc.Now())
-	if changes.End() {
+	switch {
+	case changes.End(): // whoever was named meanwhile, nobody is left
+		g.site.Console.SealCookies(h, firstfactor.Keeper{}, g.svc.Now())
 		g.left(v)
+	case len(changes.Set) > 0 && !g.site.Console.Rolling && !g.samePerson(v, h):
+		a.hold()
+	default:
+		g.site.Console.SealCookies(h, keeper, g.svc.Now())
 	}
 }
 
@@ -102,14 +104,11 @@ func (g *Gateway) changed(v *visit, a *answer) error {
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
 	id, ok := g.site.Console.Identify(ctx, g.site.Realm, held.Header, g.prober(v), g.svc.Now())
-	if ok && id.Subject() == v.session.Subject {
-		if g.site.Console.Changes(held.Header, g.svc.Now()).End() {
-			g.left(v)
-		}
-		g.site.Console.SealCookies(held.Header, g.keeper(v), g.svc.Now())
-		g.forgetSession(v, held.Header)
-		held.WriteTo(v.w)
-		return nil
+	switch {
+	case ok && id.Subject() == v.session.Subject:
+		return g.sendHeld(v, held, g.keeper(v))
+	case !ok && v.over && g.onlyCookies(held.Header):
+		return g.sendHeld(v, held, firstfactor.Keeper{}) // a logout that hands out a session of nobody
 	}
 	ending, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -120,6 +119,20 @@ func (g *Gateway) changed(v *visit, a *answer) error {
 		return g.fault(v, err)
 	}
 	return g.judge(ctx, v, held)
+}
+
+func (g *Gateway) sendHeld(v *visit, held escrow.Answer, keeper firstfactor.Keeper) error {
+	g.site.Console.SealCookies(held.Header, keeper, g.svc.Now())
+	g.forgetSession(v, held.Header)
+	held.WriteTo(v.w)
+	return nil
+}
+
+// onlyCookies tells that an answer's head sets no session but by cookies,
+// which can be taken off it.
+func (g *Gateway) onlyCookies(h http.Header) bool {
+	set := g.site.Console.Changes(h, g.svc.Now()).Set
+	return !slices.ContainsFunc(set, func(c firstfactor.Credential) bool { return c.Cookie == "" })
 }
 
 // anonymous forwards what is public, without anything that makes the console

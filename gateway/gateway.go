@@ -111,6 +111,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, 
 	}
 	if err != nil && g.observing() {
 		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)
+		g.site.Console.RemoveOurs(r.Header)
 		return next(w, r)
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -19,6 +20,9 @@ import (
 // client went away.
 const loginTimeout = 60 * time.Second
 
+// errTunnel: what follows in it would be done before any second factor.
+var errTunnel = errors.New("a tunnel (RFC 8441) with credentials")
+
 // login forwards a request that signs somebody in and judges the answer. The
 // browser is at level none before the console hears of it, and stays there
 // if the outcome gets lost.
@@ -28,6 +32,9 @@ func (g *Gateway) login(v *visit) error {
 		// perhaps, to whom the next work would be attributed.
 		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"},
 			policy.Reason{Code: policy.ReasonCrossSite})
+	}
+	if v.Method == http.MethodConnect {
+		return g.malformed(v, errTunnel)
 	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
@@ -253,6 +260,9 @@ func (g *Gateway) end(v *visit, why policy.Code) error {
 }
 
 func (g *Gateway) endIn(ctx context.Context, v *visit, why policy.Code) error {
+	if v.over {
+		return nil
+	}
 	if err := g.svc.Sessions.End(ctx, v.session); err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ const problemTypes = "https://stepgate.dev/problems/"
 
 // tell answers in the shape that the client can use.
 func (g *Gateway) tell(v *visit, status int, r refusal) error {
-	if v.navigates() || strings.HasPrefix(v.URL.Path, Base+"/") {
+	if v.navigates() || strings.HasPrefix(v.asReceived().URL.Path, Base+"/") {
 		g.pages.Write(v.w, v.asReceived(), status, g.frame(r.subject, r.reference), r.notice)
 		return nil
 	}
