@@ -47,12 +47,23 @@ func (c *Console) Attempt(q *match.Request, verified bool) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, rule := range here {
-		if attempt, err := f.attempt(q, rule); attempt != nil || err != nil {
+	return f.first(q, here)
+}
+
+// first finds the rule by which the fields are a login. Credentials are
+// elsewhere only if no rule makes a login of them.
+func (f *fields) first(q *match.Request, rules []*Login) (*Attempt, error) {
+	var elsewhere error
+	for _, rule := range rules {
+		attempt, err := f.attempt(q, rule)
+		switch {
+		case errors.Is(err, ErrElsewhere):
+			elsewhere = err
+		case attempt != nil || err != nil:
 			return attempt, err
 		}
 	}
-	return nil, nil
+	return nil, elsewhere
 }
 
 func limit(verified bool) int64 {

@@ -1,10 +1,13 @@
 package firstfactor
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/stepgate/stepgate/match"
 )
 
 // DokuWiki's XML-RPC login removes its cookie and sets it in one answer;
@@ -40,5 +43,20 @@ func TestPoint4PatternIsAnchoredInEveryAlternative(t *testing.T) {
 	}
 	if name, err := s.read("u:alice"); err != nil || name != "alice" {
 		t.Errorf("%q, %v", name, err)
+	}
+}
+
+// A console with two login addresses that takes the field anywhere: the second
+// rule's login is no login elsewhere.
+func TestPoint2SecondRuleOfAFieldAnywhere(t *testing.T) {
+	rule := func(path string) Login {
+		return Login{Match: match.Match{Methods: []string{"POST"}, Paths: []string{path}}, Username: Field{Form: "u", Anywhere: true}}
+	}
+	c := &Console{Logins: []Login{rule("/login"), rule("/admin/login")}}
+	for path, want := range map[string]error{"/login": nil, "/admin/login": nil, "/other": ErrElsewhere} {
+		a, err := c.Attempt(sent(t, "POST", path, form, "u=alice"), false)
+		if !errors.Is(err, want) || (a != nil) != (want == nil) {
+			t.Errorf("%s: %+v, %v", path, a, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 
@@ -31,7 +32,11 @@ func (g *Gateway) observe(v *visit) error {
 		return v.next(v.w, v.Request.Request)
 	}
 	g.meter.Decided(d.Outcome)
-	g.log.Debug("observing", "site", g.site.Name, "outcome", d.Outcome.String(), "reasons", d.Reasons, "path", v.URL.Path)
+	level := slog.LevelDebug
+	if d.Outcome == policy.Deny {
+		level = slog.LevelWarn // what nobody may send, and somebody sends
+	}
+	g.log.Log(v.Context(), level, "observing", "site", g.site.Name, "outcome", d.Outcome.String(), "reasons", d.Reasons, "path", v.URL.Path)
 	if d.Outcome != policy.Watch {
 		return v.next(v.w, v.Request.Request)
 	}
