@@ -75,9 +75,6 @@ func (g *Gateway) samePerson(v *visit, h http.Header) bool {
 // left ends the session whose cookie the console deletes. The answer is on
 // its way: what cannot be ended now has no cookie any more, and expires.
 func (g *Gateway) left(v *visit) {
-	if v.over {
-		return
-	}
 	if err := g.end(v, policy.ReasonCookieDeleted); err != nil {
 		g.log.Error("a session whose cookie the console deleted could not be ended", "site", g.site.Name, "error", err)
 	}

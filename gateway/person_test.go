@@ -145,7 +145,7 @@ func TestPoint8ALogoutThatHandsOutANewSession(t *testing.T) {
 	b := r.signInBySid(r.bind("alice"))
 	thief := b.copy()
 	a := b.get("/logout")
-	if a.StatusCode != http.StatusOK || a.body != "goodbye" || strings.Contains(a.raw, secret) {
+	if a.StatusCode != http.StatusOK || a.body != "goodbye" || strings.Contains(a.raw, secret) || strings.Contains(a.raw, "sid=") {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	for _, who := range []*browser{b, thief} {

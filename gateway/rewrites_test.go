@@ -16,8 +16,7 @@ import (
 var rewrites = map[string]func(*url.URL){
 	"a prefix": func(u *url.URL) { u.Path = "/app" + u.Path },
 	"a front controller": func(u *url.URL) {
-		u.RawQuery = strings.TrimSuffix("path="+url.QueryEscape(u.Path)+"&"+u.RawQuery, "&")
-		u.Path, u.RawPath = "/index.php", ""
+		u.Path, u.RawPath, u.RawQuery = "/index.php", "", "path="+url.QueryEscape(u.Path)
 	},
 }
 
