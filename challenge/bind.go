@@ -122,7 +122,7 @@ func (f *Flow) notBound(ctx context.Context, r Record, secret, first, second str
 // confirm at once, one binds.
 func (f *Flow) confirm(ctx context.Context, r Record, secret string, step int64, v Visitor) (Result, error) {
 	if err := f.spend(ctx, r); errors.Is(err, accounts.ErrSpent) {
-		return gone, nil
+		return spent, nil
 	} else if err != nil {
 		return Result{}, err
 	}

@@ -101,7 +101,7 @@ func (f *Flow) conclude(ctx context.Context, r Record, a accounts.Account, c fou
 func (f *Flow) passed(ctx context.Context, r Record, v Visitor) (Result, error) {
 	err := f.spend(ctx, r)
 	if errors.Is(err, accounts.ErrSpent) {
-		return gone, nil
+		return spent, nil
 	}
 	if err != nil {
 		return Result{}, err

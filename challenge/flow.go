@@ -111,6 +111,10 @@ func (f *Flow) Show(ctx context.Context, r Record, v Visitor) (Result, error) {
 	return f.ask(r, account, templates.Message{}, balance), nil
 }
 
+// spent is for who comes second with the same challenge: the session is the
+// first one's, and goes on.
+var spent = Result{View: templates.Notice{Kind: templates.NoticeChallengeGone}, Status: 403}
+
 var gone = Result{View: templates.Notice{Kind: templates.NoticeChallengeGone}, Status: 403, Over: true}
 
 // stale tells that the person's state no longer is what the challenge was
@@ -161,7 +165,7 @@ func (f *Flow) attempt(ctx context.Context, r Record, most int) (left int, over 
 	left, err = f.Challenges.Attempt(ctx, r.ID, most, f.Now())
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return 0, &gone, nil
+		return 0, &spent, nil
 	case errors.Is(err, ErrExhausted):
 		result, err := f.exhausted(ctx, r)
 		return 0, &result, err

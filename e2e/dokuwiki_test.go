@@ -5,8 +5,11 @@ package e2e
 import (
 	"encoding/base64"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -250,11 +253,42 @@ func TestDokuWikiNothingIsDone(t *testing.T) {
 			}
 		}
 	}
+	// Two ways in which doku.php takes an action besides the form: previewing a page would lock it and keep a draft.
+	preview := url.Values{"do": {"login"}, "id": {"drafted"}, "u": {Alice.Name}, "p": {Alice.Password}, "wikitext": {"x"}, "prefix": {"."}, "suffix": {""}, "date": {"0"}}
+	for what, header := range map[string]string{"a header": "X-DokuWiki-Do: preview", "a folded header": "X_DokuWiki_Do: preview",
+		"a cookie": "Cookie: do=preview", "an array of cookies": "Cookie: do[preview]=1", "a cookie after a blank": "Cookie: a=b; \x0bdo=preview"} {
+		body := preview.Encode()
+		raw.Send(fmt.Sprintf("POST /doku.php HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+			strings.TrimPrefix(g.URL, "http://"), header, len(body), body))
+		for _, file := range leftBehind(t) {
+			t.Errorf("by %s the wiki was made to write %s", what, file)
+		}
+	}
 	direct := NewRaw(t, wiki.URL)
 	in := dokuLogin(direct, Alice)
 	if page := direct.Get("/doku.php?id=forged", "Cookie: "+Jar(in)); !strings.Contains(page.Text, "This topic does not exist yet") {
 		t.Errorf("the page was written: %s\n%.500s", page.Status, page.Text)
 	}
+}
+
+// leftBehind are the drafts and locks that the running wikis hold; it takes them away.
+func leftBehind(t *testing.T) (files []string) {
+	t.Helper()
+	root, err := debian()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(filepath.Join(root, "srv"), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && (strings.HasSuffix(path, ".draft") || strings.HasSuffix(path, ".lock")) {
+			files = append(files, path)
+			return os.Remove(path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
 // TestDokuWikiCookieTricks holds cookies of every origin against the gateway.

@@ -30,6 +30,7 @@ type Attempt struct {
 	Rule    *Login
 	Typed   string // the name as the person typed it
 	InQuery bool   // and it stands in the address
+	fields  *fields
 }
 
 // Attempt tells whether a request is a login, by any rule. It returns nil if
@@ -105,7 +106,7 @@ func (f *fields) attempt(q *match.Request, rule *Login) (*Attempt, error) {
 	case f.size > maxLogin:
 		return nil, fmt.Errorf("%w: the body is over 64 KiB", ErrLogin)
 	}
-	return &Attempt{Rule: rule, Typed: typed, InQuery: inQuery}, nil
+	return &Attempt{Rule: rule, Typed: typed, InQuery: inQuery, fields: f}, nil
 }
 
 // expected refuses a body at a login's own path of a kind that its rules do

@@ -49,19 +49,27 @@ func readFields(q *match.Request, rules []*Login, most int64) (*fields, error) {
 	if len(q.Header["Content-Type"]) > 1 {
 		return nil, fmt.Errorf("%w: two content types", ErrLogin)
 	}
-	f.kind = kindOf(kind)
+	f.kind, f.size = kindOf(kind), announced(q.Request)
 	wanted := slices.ContainsFunc(rules, func(l *Login) bool { return l.Username.kind() == f.kind })
-	if !wanted {
-		most = 0 // only whether there is any
+	if !wanted || q.Method == http.MethodConnect {
+		return f, nil // not read: a stream may wait for its answer first
 	}
 	body, whole, err := peek(q.Request, most)
-	if f.size = int64(len(body)); err != nil || !wanted {
-		return f, err
+	if f.size = int64(len(body)); err != nil {
+		return nil, err
 	}
 	if err := check(q.Request, params, whole); err != nil {
 		return nil, err
 	}
 	return f, f.parse(kind, params, body)
+}
+
+// announced is a body's size as its head says it, 1 when it does not.
+func announced(r *http.Request) int64 {
+	if r.ContentLength < 0 {
+		return 1
+	}
+	return r.ContentLength
 }
 
 func kindOf(mediaType string) bodyKind {
@@ -83,7 +91,7 @@ func isJSON(kind string) bool {
 func peek(r *http.Request, most int64) (body []byte, whole bool, err error) {
 	body, err = io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the request: %w", err)
+		return nil, false, fmt.Errorf("%w: reading the request: %w", ErrLogin, err)
 	}
 	rest := r.Body
 	r.Body = struct {

@@ -19,6 +19,9 @@ var (
 	partName  = regexp.MustCompile(`(?i)^form-data; *name=("[^"\\[:cntrl:]]*"|[-\w.\[\]]+)(; *filename=("[^"]*"|[^";]+))?(; *filename\*=[^"; ]+)?$`)
 )
 
+// maxParts is what PHP reads at most of a form's fields, ten times over.
+const maxParts = 10_000
+
 var errParts = errors.New("a form in parts that can be read in two ways")
 
 // parseMultipart reads a form in parts, of which each must have one plain name.
@@ -30,7 +33,7 @@ func (f *fields) parseMultipart(body []byte, boundary string) error {
 		if errors.Is(err, io.EOF) && delimiters == bytes.Count(body, []byte("--"+boundary)) {
 			return nil
 		}
-		if err != nil {
+		if err != nil || delimiters > maxParts {
 			return errors.Join(errParts, err)
 		}
 		if err := f.addPart(part); err != nil {

@@ -139,6 +139,7 @@ func (g *Gateway) anonymous(v *visit) error {
 	if v.Safe() {
 		v.Body, v.ContentLength = http.NoBody, 0
 		v.Header.Del("Transfer-Encoding")
+		v.Header.Del("Content-Length")
 	}
 	a := &answer{ResponseWriter: v.w, gateway: g, onHeader: func(a *answer, status int) {
 		if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {

@@ -64,9 +64,7 @@ func (g *Gateway) drop(ctx context.Context, v *visit) error {
 func (g *Gateway) exchange(ctx context.Context, v *visit) (escrow.Answer, error) {
 	r := v.Request.WithContext(ctx)
 	g.anonymize(r)
-	for _, name := range []string{"Accept-Encoding", "Range", "If-None-Match", "If-Modified-Since"} {
-		r.Header.Del(name)
-	}
+	v.attempt.OnlyTyped(r.Header)
 	c := escrow.NewCapture(nil)
 	if err := v.next(c, r); err != nil {
 		return escrow.Answer{}, err

@@ -59,6 +59,9 @@ func (v *visit) asReceived() *http.Request {
 
 // onChallenge shows or takes the challenge of the browser's session.
 func (g *Gateway) onChallenge(v *visit) error {
+	if done, err := g.readForm(v); done {
+		return err
+	}
 	// What a code sets off is finished although its browser went.
 	ctx, cancel := detached(v.Request.Request, storeTimeout)
 	defer cancel()
@@ -99,10 +102,10 @@ func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, 
 		if err := g.svc.Sessions.End(ctx, v.session); err != nil {
 			return g.fault(v, err)
 		}
-		if n, ok := result.View.(templates.Notice); ok {
-			n.Next = g.signInPath("/")
-			result.View = n
-		}
+	}
+	if n, ok := result.View.(templates.Notice); ok {
+		n.Next = g.signInPath("/")
+		result.View = n
 	}
 	g.pages.Write(v.w, v.asReceived(), result.Status, g.frame(rec.Subject.Name, rec.Reference), result.View)
 	return nil
@@ -147,15 +150,23 @@ func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, vi
 	return r, false, err
 }
 
+// readForm reads a form of ours, however slowly it comes.
+func (g *Gateway) readForm(v *visit) (done bool, err error) {
+	if v.Method != http.MethodPost {
+		return false, nil
+	}
+	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
+	if err := v.ParseForm(); err != nil {
+		return true, g.malformed(v, err)
+	}
+	return false, nil
+}
+
 // badForm refuses forms of other sites, of other challenges, and too large
 // ones.
 func (g *Gateway) badForm(v *visit, id string) (bool, error) {
 	if err := crossOrigin.Check(v.Request.Request); err != nil {
 		return true, g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"}, policy.Reason{Code: policy.ReasonCrossSite})
-	}
-	v.Body = http.MaxBytesReader(v.w, v.Body, maxForm)
-	if err := v.ParseForm(); err != nil {
-		return true, g.malformed(v, err)
 	}
 	if v.PostForm.Get("challenge") != id {
 		return true, g.gone(v)
@@ -165,6 +176,9 @@ func (g *Gateway) badForm(v *visit, id string) (bool, error) {
 
 // onCancel ends a pending login.
 func (g *Gateway) onCancel(v *visit) error {
+	if done, err := g.readForm(v); done {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
 	defer cancel()
 	rec, done, err := g.pending(ctx, v)

@@ -134,7 +134,10 @@ func redirect(v *visit, to string) error {
 }
 
 func (g *Gateway) deny(v *visit, d policy.Decision) error {
-	if len(d.Reasons) > 0 && d.Reasons[0].Code == policy.ReasonAmbiguous {
+	if len(d.Reasons) == 0 {
+		d.Reasons = []policy.Reason{{Code: policy.ReasonUnknown}}
+	}
+	if d.Reasons[0].Code == policy.ReasonAmbiguous {
 		return g.ambiguous(v)
 	}
 	return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}, d.Reasons...)
@@ -179,13 +182,14 @@ const retryAfter = "5"
 // fault denies because something could not be told, and says to try again.
 func (g *Gateway) fault(v *visit, err error) error {
 	switch {
+	case v.Context().Err() != nil: // the client went, or closed its half
+		v.w.WriteHeader(http.StatusBadRequest)
+		return nil
 	case isMalformed(err):
 		return g.malformed(v, err)
 	case errors.Is(err, firstfactor.ErrElsewhere):
 		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"},
 			policy.Reason{Code: policy.ReasonElsewhere})
-	case v.Context().Err() != nil:
-		return nil // the client went: nobody waits for an answer
 	}
 	reference := audit.NewReference()
 	g.log.Error("a request was denied because its session could not be told", "site", g.site.Name, "error", err, "reference", reference)

@@ -86,8 +86,7 @@ func TestNoEntryOfALoadThatWasOvertaken(t *testing.T) {
 			t.Error("the entry of an ended session counts as settled")
 		}
 		if err == nil { // as if the load had been stopped before it took the entry away
-			key, _ := s.keys.GetIfPresent(loaded.ID)
-			s.near.Set(key, loaded)
+			s.near.Set(loaded.near, loaded)
 		}
 		if s.alive(t, ck.Value) {
 			t.Error("an ended session is found in the near cache")

@@ -35,9 +35,8 @@ type Sessions struct {
 	codec  codec
 	now    func() time.Time
 	near   *otter.Cache[nearKey, *Session]
-	keys   *otter.Cache[ID, nearKey] // to find a near entry when a session ends
-	epoch  atomic.Uint64             // grows with every ending, see load
-	behind sync.WaitGroup            // touches on their way to the store
+	epoch  atomic.Uint64  // grows with every ending, see load
+	behind sync.WaitGroup // touches on their way to the store
 }
 
 type nearKey [sha256.Size]byte
@@ -53,6 +52,7 @@ type Session struct {
 	Shown atomic.Bool
 
 	tokens  [][]byte // keys of the digests of console tokens
+	near    nearKey
 	token   token
 	settled atomic.Bool // in the near cache, and nothing ended meanwhile
 	ended   atomic.Bool
@@ -66,11 +66,7 @@ func New(store Store, ring *seal.Ring, now func() time.Time) (*Sessions, error) 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := otter.New(&otter.Options[ID, nearKey]{MaximumSize: 2 * nearSize})
-	if err != nil {
-		return nil, err
-	}
-	return &Sessions{store: store, ring: ring, codec: newCodec(ring), now: now, near: near, keys: keys}, nil
+	return &Sessions{store: store, ring: ring, codec: newCodec(ring), now: now, near: near}, nil
 }
 
 // Find returns the session that a cookie's value stands for, and ErrNotFound
@@ -108,8 +104,7 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 	if rec.Site != site || rec.Family != cl.family {
 		return nil, ErrNotFound
 	}
-	live := s.live(rec, cl.token)
-	s.keys.Set(live.ID, key)
+	live := s.live(rec, cl.token, key)
 	s.near.Set(key, live)
 	if s.epoch.Load() == epoch {
 		live.settled.Store(true) // an end that comes now finds the entry
@@ -120,8 +115,8 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 	return live, nil
 }
 
-func (s *Sessions) live(rec Record, t token) *Session {
-	live := &Session{Record: rec, token: t,
+func (s *Sessions) live(rec Record, t token, key nearKey) *Session {
+	live := &Session{Record: rec, token: t, near: key,
 		Cookies: s.ring.For("console-cookie", rec.Site, string(rec.Family[:])),
 		tokens:  s.tokenKeys(rec.Site, rec.Family)}
 	live.seen.Store(rec.SeenAt.UnixNano())
@@ -167,7 +162,7 @@ func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Se
 	if err := s.store.Create(ctx, rec); err != nil {
 		return nil, nil, err
 	}
-	return s.live(rec, cl.token), ck, nil
+	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value))), ck, nil
 }
 
 // Raise makes a first_factor session verified, for lifetime and with idle
@@ -194,7 +189,7 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle,
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.live(rec, cl.token), ck, nil
+	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value))), ck, nil
 }
 
 // End ends a session now. A session that is gone already is no error.
@@ -221,9 +216,7 @@ func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
 func (s *Sessions) forget(live *Session) {
 	live.ended.Store(true)
 	s.epoch.Add(1)
-	if key, ok := s.keys.GetIfPresent(live.ID); ok {
-		s.near.Invalidate(key)
-	}
+	s.near.Invalidate(live.near)
 }
 
 // Dropped is the cookie of a browser at level none: a new family, no record.
