@@ -175,9 +175,6 @@ func (q *Request) Under(folder string) bool {
 	})
 }
 
-// Is tells whether every reading of the path is exactly p.
-func (q *Request) Is(p string) bool { return len(q.paths) == 1 && q.paths[0] == p }
-
 // Queries are the readings of the query's fields: of the URL as received and
 // as rewritten, and with or without `;` as a separator.
 func (q *Request) Queries() []url.Values {
