@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,13 +139,6 @@ func (g *gate) visit(b *browser, session bool) error {
 		delete(b.cookies, "__Host-stepgate-demo")
 	}
 	a, err := b.try(http.MethodGet, "/", nil)
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) {
-		// Caddy listens anew at each reload. The kernel resets connections
-		// that nobody had accepted from the old socket, unless
-		// net.ipv4.tcp_migrate_req is set; browsers then try again. Who
-		// writes after the reset reads an EOF.
-		a, err = b.try(http.MethodGet, "/", nil)
-	}
 	switch {
 	case err != nil:
 		return err
