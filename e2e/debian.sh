@@ -9,6 +9,7 @@ packages=(
 	# What the tests run.
 	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
+	redis-server redis-tools
 	# What a root needs to start anything at all.
 	base-files libc-bin
 )
@@ -32,7 +33,8 @@ flock 9
 
 # works tells whether what lies there can be run, whatever its stamp says.
 works() {
-	[[ -e $root/.ready && $(chroot "$root" php8.2 -m) == *mysqli* && $(chroot "$root" mariadbd --version) == *MariaDB* ]]
+	[[ -e $root/.ready && $(chroot "$root" php8.2 -m) == *mysqli* && $(chroot "$root" mariadbd --version) == *MariaDB* ]] &&
+		[[ $(chroot "$root" redis-server --version) == *v=7* ]]
 }
 
 if works; then
