@@ -9,7 +9,7 @@ packages=(
 	# What the tests run.
 	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
-	redis-server redis-tools
+	redis-server redis-tools postgresql-15
 	# What a root needs to start anything at all.
 	base-files libc-bin
 )
@@ -34,7 +34,8 @@ flock 9
 # works tells whether what lies there can be run, whatever its stamp says.
 works() {
 	[[ -e $root/.ready && $(chroot "$root" php8.2 -m) == *mysqli* && $(chroot "$root" mariadbd --version) == *MariaDB* ]] &&
-		[[ $(chroot "$root" redis-server --version) == *v=7* ]]
+		[[ $(chroot "$root" redis-server --version) == *v=7* ]] &&
+		[[ $(chroot "$root" /usr/lib/postgresql/15/bin/postgres --version) == *' 15.'* ]]
 }
 
 if works; then
@@ -84,6 +85,7 @@ mkdir -p -m 1777 "$root/tmp" "$root/srv"
 
 cat >"$root/etc/passwd" <<'PASSWD'
 root:x:0:0:root:/root:/bin/sh
+postgres:x:5432:5432::/tmp:/bin/sh
 PASSWD
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 
