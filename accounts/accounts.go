@@ -34,6 +34,13 @@ type Credential struct {
 	UsedAt   time.Time // zero: never after binding
 }
 
+// Browser is what is known of a subject in a browser. The zero value is a
+// stranger.
+type Browser struct {
+	Known    bool
+	PassedAt time.Time // zero: not since the passes were forgotten
+}
+
 // SecretBinding is the associated data of a sealed secret.
 func (c Credential) SecretBinding() []string {
 	return []string{"credentials", "secret", c.ID, c.Subject.String()}
@@ -64,11 +71,22 @@ type Store interface {
 	// SpendID marks an id (of a challenge, stash, code) as used until expires,
 	// after which whatever it names is void anyhow. ErrSpent the second time.
 	SpendID(ctx context.Context, id string, expires time.Time) error
-	// KnowBrowser records that the subject passed in this browser. The digest
-	// is a keyed one; now is the time last seen.
+	// KnowBrowser records that the subject passed in this browser at now. The
+	// digest is a keyed one.
 	KnowBrowser(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error
-	// KnowsBrowser tells whether the subject passed in this browser before.
-	KnowsBrowser(ctx context.Context, s identity.Subject, digest []byte) (bool, error)
+	// Browser tells whether the subject passed in this browser before, and
+	// when last.
+	Browser(ctx context.Context, s identity.Subject, digest []byte) (Browser, error)
+	// ForgetPasses makes the next login of the subject ask again, in every
+	// browser. The browsers stay known.
+	ForgetPasses(ctx context.Context, s identity.Subject) error
+	// EndSessions moves the subject's ValidFrom forward, never back, and
+	// forgets its passes. It makes an account of a subject that has none.
+	EndSessions(ctx context.Context, s identity.Subject, from time.Time) error
+	// Ended tells whether a session that began then must not go on, whatever
+	// the store of sessions says: its id was spent, or the subject's ValidFrom
+	// is later.
+	Ended(ctx context.Context, s identity.Subject, id string, began time.Time) (bool, error)
 	// Meta returns a value of the store's own, nil when unset: the check value
 	// of the key set, for one.
 	Meta(ctx context.Context, name string) ([]byte, error)

@@ -49,18 +49,26 @@ func (f *Flow) showEnroll(ctx context.Context, r Record, m templates.Message, st
 func (f *Flow) pending(ctx context.Context, r Record, now time.Time) (Pending, string, error) {
 	p := r.Pending
 	if p.ID == "" || !now.Before(p.ExpiresAt) {
-		key, err := totp.NewKey(f.Issuer, r.Subject.Name)
+		fresh, err := f.newPending(r, now)
 		if err != nil {
 			return p, "", err
 		}
-		p = Pending{ID: NewID(), ExpiresAt: now.Add(pendingLife)}
-		p.Key = f.Ring.Seal("pending", []byte(key.Secret), r.pendingBinding(p)...)
-		if p, err = f.Challenges.SetPendingIfAbsent(ctx, r.ID, p, now); err != nil {
+		if p, err = f.Challenges.SetPendingIfAbsent(ctx, r.ID, fresh, now); err != nil {
 			return p, "", err
 		}
 	}
 	secret, err := f.Ring.Open("pending", p.Key, r.pendingBinding(p)...)
 	return p, string(secret), err
+}
+
+func (f *Flow) newPending(r Record, now time.Time) (Pending, error) {
+	key, err := totp.NewKey(f.Issuer, r.Subject.Name)
+	if err != nil {
+		return Pending{}, err
+	}
+	p := Pending{ID: NewID(), ExpiresAt: now.Add(pendingLife)}
+	p.Key = f.Ring.Seal("pending", []byte(key.Secret), r.pendingBinding(p)...)
+	return p, nil
 }
 
 // bind takes two consecutive codes of the pending key. Binding is passing. A

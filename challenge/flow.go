@@ -84,10 +84,17 @@ type Result struct {
 	Over bool
 }
 
-// Begin stores a challenge and notes that it was asked.
+// Begin stores a challenge, with the key to bind if it is one, and notes that
+// it was asked.
 func (f *Flow) Begin(ctx context.Context, r Record, v Visitor, reasons []policy.Reason) error {
 	if err := f.note(ctx, r, v, audit.ChallengeAsked, reasons...); err != nil {
 		return err
+	}
+	if r.Enroll {
+		var err error
+		if r.Pending, err = f.newPending(r, f.Now()); err != nil {
+			return err
+		}
 	}
 	return f.Challenges.Create(ctx, r)
 }
@@ -183,17 +190,11 @@ func (f *Flow) exhausted(ctx context.Context, r Record) (Result, error) {
 	return Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true}, err
 }
 
-// spend makes a challenge unusable, in both stores: of two parallel passes
-// one gets ErrSpent.
+// spend makes a challenge unusable: of two parallel passes one gets
+// accounts.ErrSpent. Its record may stay until it expires, and be there again
+// after a failover: what counts lies in accounts.
 func (f *Flow) spend(ctx context.Context, r Record) error {
-	if err := f.Accounts.SpendID(ctx, "challenge/"+r.ID, r.ExpiresAt); err != nil {
-		return err
-	}
-	_, err := f.Challenges.Take(ctx, r.ID, f.Now())
-	if errors.Is(err, ErrNotFound) {
-		return accounts.ErrSpent
-	}
-	return err
+	return f.Accounts.SpendID(ctx, "challenge/"+r.ID, r.ExpiresAt)
 }
 
 func (f *Flow) note(ctx context.Context, r Record, v Visitor, e audit.Event, reasons ...policy.Reason) error {

@@ -3,20 +3,28 @@ package escrow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/seal"
 )
+
+// longest is how long something can be held.
+const longest = 24 * time.Hour
 
 // Escrow holds answers in a store.
 type Escrow struct {
 	store Store
+	spent Spender
 	now   func() time.Time
 }
 
 // New makes the service. now is the clock.
-func New(store Store, now func() time.Time) *Escrow { return &Escrow{store, now} }
+func New(store Store, spent Spender, now func() time.Time) *Escrow {
+	return &Escrow{store, spent, now}
+}
 
 // Held is an answer together with where the login was sent: an answer that
 // is a page must be shown at that address, or its links break.
@@ -39,6 +47,13 @@ func (e *Escrow) Hold(ctx context.Context, id string, key []byte, h Held, expire
 // be opened is gone all the same.
 func (e *Escrow) Release(ctx context.Context, id string, key []byte, bound ...string) (Held, error) {
 	blob, err := e.store.Take(ctx, id, e.now())
+	if err != nil {
+		return Held{}, err
+	}
+	err = e.spent.SpendID(ctx, "escrow/"+id, e.now().Add(longest))
+	if errors.Is(err, accounts.ErrSpent) {
+		return Held{}, ErrNotFound
+	}
 	if err != nil {
 		return Held{}, err
 	}

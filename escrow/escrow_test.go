@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stepgate/stepgate/accounts"
 )
 
 type memory struct {
@@ -35,12 +37,22 @@ func (m *memory) Take(_ context.Context, id string, _ time.Time) ([]byte, error)
 	return blob, nil
 }
 
+// spent is what is remembered when the memory is not.
+type spent struct{ ids sync.Map }
+
+func (s *spent) SpendID(_ context.Context, id string, _ time.Time) error {
+	if _, twice := s.ids.LoadOrStore(id, true); twice {
+		return accounts.ErrSpent
+	}
+	return nil
+}
+
 var key = bytes.Repeat([]byte{1}, 32)
 
 func held(t *testing.T) (*Escrow, *memory) {
 	t.Helper()
 	m := &memory{blobs: map[string][]byte{}}
-	e := New(m, time.Now)
+	e := New(m, &spent{}, time.Now)
 	h := Held{Answer: Answer{Status: 302, Header: http.Header{"Set-Cookie": {"sid=s3cr3t"}}, Body: []byte("s3cr3t")}, URL: "/s3cr3t"}
 	if err := e.Hold(t.Context(), "id", key, h, time.Now().Add(time.Hour), "wiki", "alice"); err != nil {
 		t.Fatal(err)
@@ -75,6 +87,20 @@ func TestRule8OnlyTheBrowserOpens(t *testing.T) {
 	h, err := e.Release(t.Context(), "id", key, "wiki", "alice")
 	if err != nil || string(h.Answer.Body) != "s3cr3t" || h.URL != "/s3cr3t" || h.Answer.Header.Get("Set-Cookie") != "sid=s3cr3t" {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// TestRule5AStoreThatForgets that something was taken gives it out once all
+// the same.
+func TestRule5AStoreThatForgets(t *testing.T) {
+	e, m := held(t)
+	before := m.blobs["id"]
+	if _, err := e.Release(t.Context(), "id", key, "wiki", "alice"); err != nil {
+		t.Fatal(err)
+	}
+	m.blobs["id"] = before
+	if _, err := e.Release(t.Context(), "id", key, "wiki", "alice"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after a failover: %v", err)
 	}
 }
 

@@ -18,3 +18,11 @@ type Store interface {
 	// the second time.
 	Take(ctx context.Context, id string, now time.Time) ([]byte, error)
 }
+
+// Spender remembers what was taken although the store forgets: after a
+// failover, a blob may be there again.
+type Spender interface {
+	// SpendID marks an id as used until expires; accounts.ErrSpent the second
+	// time.
+	SpendID(ctx context.Context, id string, expires time.Time) error
+}

@@ -77,7 +77,7 @@ func sendRightCode(t *testing.T, challenges, each int) (passed, busy int) {
 // TestRule5WhoLosesARaceDoesNotPass, at whichever of the steps it is lost.
 func TestRule5WhoLosesARaceDoesNotPass(t *testing.T) {
 	for method, lost := range map[string]error{"accounts.AdvanceStep": accounts.ErrSpent, "accounts.SpendID": accounts.ErrSpent,
-		"challenges.Take": challenge.ErrNotFound, "challenges.Attempt": challenge.ErrExhausted, "sessions.Replace": sessions.ErrNotFound} {
+		"challenges.Attempt": challenge.ErrExhausted, "sessions.Replace": sessions.ErrNotFound} {
 		r := newRig(t)
 		key := r.bind("alice")
 		b := r.browser()

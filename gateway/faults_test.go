@@ -108,18 +108,6 @@ func (s faultySessions) End(ctx context.Context, id sessions.ID) (sessions.Recor
 	return ask(ctx, s.f, "sessions.End", func() (sessions.Record, error) { return s.Store.End(ctx, id) })
 }
 
-func (s faultySessions) RememberPass(ctx context.Context, who identity.Subject, browser []byte, until time.Time) error {
-	return tell(ctx, s.f, "sessions.RememberPass", func() error { return s.Store.RememberPass(ctx, who, browser, until) })
-}
-
-func (s faultySessions) RecentPass(ctx context.Context, who identity.Subject, browser []byte, now time.Time) (bool, error) {
-	return ask(ctx, s.f, "sessions.RecentPass", func() (bool, error) { return s.Store.RecentPass(ctx, who, browser, now) })
-}
-
-func (s faultySessions) ForgetPasses(ctx context.Context, who identity.Subject) error {
-	return tell(ctx, s.f, "sessions.ForgetPasses", func() error { return s.Store.ForgetPasses(ctx, who) })
-}
-
 type faultyChallenges struct {
 	challenge.Store
 	f *faults
@@ -183,8 +171,20 @@ func (s faultyAccounts) KnowBrowser(ctx context.Context, who identity.Subject, d
 	return tell(ctx, s.f, "accounts.KnowBrowser", func() error { return s.Store.KnowBrowser(ctx, who, digest, now) })
 }
 
-func (s faultyAccounts) KnowsBrowser(ctx context.Context, who identity.Subject, digest []byte) (bool, error) {
-	return ask(ctx, s.f, "accounts.KnowsBrowser", func() (bool, error) { return s.Store.KnowsBrowser(ctx, who, digest) })
+func (s faultyAccounts) Browser(ctx context.Context, who identity.Subject, digest []byte) (accounts.Browser, error) {
+	return ask(ctx, s.f, "accounts.Browser", func() (accounts.Browser, error) { return s.Store.Browser(ctx, who, digest) })
+}
+
+func (s faultyAccounts) ForgetPasses(ctx context.Context, who identity.Subject) error {
+	return tell(ctx, s.f, "accounts.ForgetPasses", func() error { return s.Store.ForgetPasses(ctx, who) })
+}
+
+func (s faultyAccounts) EndSessions(ctx context.Context, who identity.Subject, from time.Time) error {
+	return tell(ctx, s.f, "accounts.EndSessions", func() error { return s.Store.EndSessions(ctx, who, from) })
+}
+
+func (s faultyAccounts) Ended(ctx context.Context, who identity.Subject, id string, began time.Time) (bool, error) {
+	return ask(ctx, s.f, "accounts.Ended", func() (bool, error) { return s.Store.Ended(ctx, who, id, began) })
 }
 
 type faultyBudgets struct {

@@ -14,7 +14,7 @@ import (
 // pass forwards a verified request with the console's session, and watches
 // the answer: the person inside a session never changes.
 func (g *Gateway) pass(v *visit) error {
-	if v.session.Challenge != "" && !v.session.Shown.Load() && v.navigates() && v.Safe() {
+	if v.session.Waiting != "" && !v.session.Shown.Load() && v.navigates() && v.Safe() {
 		if shown, err := g.showHeld(v); shown || err != nil {
 			return err
 		}

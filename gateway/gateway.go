@@ -177,7 +177,7 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 			return f, nil
 		}
 	}
-	if err := g.identify(v); err != nil {
+	if err := g.identify(v.Context(), v); err != nil {
 		return f, err
 	}
 	f.Ambiguous = v.ambiguous
@@ -210,14 +210,14 @@ func (g *Gateway) public(q *match.Request) bool {
 }
 
 // identify finds the session of the request's cookie.
-func (g *Gateway) identify(v *visit) error {
+func (g *Gateway) identify(ctx context.Context, v *visit) error {
 	name := sessions.CookieName(g.site.Name)
 	v.sent = v.Header["Cookie"]
 	v.cookie, v.ambiguous = onlyCookie(v.Header, name)
 	if v.cookie == "" || v.ambiguous {
 		return nil
 	}
-	live, err := g.svc.Sessions.Find(v.Context(), g.site.Name, v.cookie)
+	live, err := g.svc.Sessions.Find(ctx, g.site.Name, v.cookie)
 	if errors.Is(err, sessions.ErrNotFound) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
@@ -107,7 +108,7 @@ func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verd
 	if err != nil {
 		return g.fault(v, err)
 	}
-	recent, err := g.svc.Sessions.PassedRecently(ctx, who, g.browser(v))
+	recent, err := g.passedRecently(ctx, v, who)
 	if err != nil {
 		return g.fault(v, err)
 	}
@@ -123,6 +124,21 @@ func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verd
 	default:
 		return g.refuseLogin(ctx, l, d)
 	}
+}
+
+// recentPass is how long a login of a person who just passed in the same
+// browser is released without a new challenge: enough for a single-page
+// console to repeat the call that got 401, too little to leave a desk.
+const recentPass = 5 * time.Minute
+
+// passedRecently tells whether the person passed in this browser minutes ago.
+func (g *Gateway) passedRecently(ctx context.Context, v *visit, who identity.Subject) (bool, error) {
+	mark := g.browser(v)
+	if !mark.Known() {
+		return false, nil
+	}
+	b, err := g.svc.Accounts.Browser(ctx, who, mark.Digest(who))
+	return g.svc.Now().Sub(b.PassedAt) < recentPass, err
 }
 
 // proof is a login that the console accepted.
@@ -207,7 +223,7 @@ func (g *Gateway) releaseAtOnce(ctx context.Context, l *proof, d policy.Decision
 	if err := g.record(ctx, l.visit, audit.LoginReleased, live.Subject, l.reference, d.Reasons...); err != nil {
 		return g.fault(l.visit, err)
 	}
-	live, ck, err := g.svc.Sessions.Raise(ctx, live, []string{"pwd"}, g.site.Idle, g.site.Life)
+	live, ck, err := g.svc.Sessions.Raise(ctx, live, []string{"pwd"}, "", g.site.Idle, g.site.Life)
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
@@ -266,7 +282,7 @@ func (g *Gateway) endIn(ctx context.Context, v *visit, why policy.Code) error {
 	}
 	v.over = true
 	if why != policy.ReasonNewLogin {
-		if err := g.svc.Sessions.ForgetPass(ctx, v.session.Subject); err != nil {
+		if err := g.svc.Accounts.ForgetPasses(ctx, v.session.Subject); err != nil {
 			return err
 		}
 	}

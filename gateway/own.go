@@ -113,7 +113,7 @@ func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, 
 
 // pending finds the challenge of the browser's session, bound as it must be.
 func (g *Gateway) pending(ctx context.Context, v *visit) (rec challenge.Record, done bool, err error) {
-	if err := g.identify(v); err != nil {
+	if err := g.identify(ctx, v); err != nil {
 		return rec, true, g.fault(v, err)
 	}
 	switch {
@@ -208,8 +208,8 @@ func (g *Gateway) visitor(ctx context.Context, v *visit, who identity.Subject) (
 	if !b.Known() {
 		return out, nil
 	}
-	known, err := g.svc.Accounts.KnowsBrowser(ctx, who, b.Digest(who))
-	out.Known = known
+	known, err := g.svc.Accounts.Browser(ctx, who, b.Digest(who))
+	out.Known = known.Known
 	return out, err
 }
 

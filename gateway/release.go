@@ -15,8 +15,16 @@ import (
 // release follows a pass: the session becomes verified, the browser known,
 // and the console's answer goes out.
 func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, amr []string) error {
-	before := v.session
-	live, ck, err := g.svc.Sessions.Raise(ctx, before, amr, g.site.Idle, g.site.Life)
+	held, err := g.svc.Escrow.Release(ctx, rec.ID, v.session.EscrowKey(), g.bound(rec)...)
+	lost := errors.Is(err, escrow.ErrNotFound)
+	if err != nil && !lost {
+		return g.fault(v, err)
+	}
+	waits := ""
+	if !lost && goesTo(rec, held) == "" {
+		waits = shownID(rec.ID)
+	}
+	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, amr, waits, g.site.Idle, g.site.Life)
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
 	}
@@ -28,14 +36,19 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 	}
 	http.SetCookie(v.w, ck)
 	v.session = live
-	held, err := g.svc.Escrow.Release(ctx, rec.ID, before.EscrowKey(), g.bound(rec)...)
-	if errors.Is(err, escrow.ErrNotFound) {
+	if lost {
 		return g.goOn(v, localPath(rec.ReturnTo)) // the console will ask to sign in again
 	}
-	if err != nil {
-		return g.fault(v, err)
-	}
 	return g.send(ctx, v, rec, held)
+}
+
+// goesTo is where the browser goes on: to a redirect's target, or back to the
+// page that sent a fetch. A page has to be shown instead.
+func goesTo(rec challenge.Record, held escrow.Held) string {
+	if to := held.Answer.Header.Get("Location"); to != "" && held.Answer.Status/100 == 3 {
+		return absolute(held.URL, to)
+	}
+	return rec.ReturnTo
 }
 
 // knowBrowser marks the browser, so that strangers' failures do not lock this
@@ -49,7 +62,7 @@ func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Sess
 		return err
 	}
 	http.SetCookie(v.w, ck)
-	return g.svc.Sessions.RememberPass(ctx, live.Subject, mark)
+	return nil
 }
 
 // send gives the browser the console's cookies, sealed, and leads it where
@@ -62,13 +75,10 @@ func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held
 		v.w.Header().Add("Set-Cookie", line)
 	}
 	delete(h, "Set-Cookie")
-	if to := h.Get("Location"); to != "" && held.Answer.Status/100 == 3 {
-		return g.goOn(v, absolute(held.URL, to))
+	if to := goesTo(rec, held); to != "" {
+		return g.goOn(v, to)
 	}
-	if rec.ReturnTo != "" {
-		return g.goOn(v, rec.ReturnTo)
-	}
-	err := g.svc.Escrow.Hold(ctx, shownID(rec.ID), v.session.EscrowKey(), held, g.svc.Now().Add(challenge.Lifetime), g.shown(v)...)
+	err := g.svc.Escrow.Hold(ctx, v.session.Waiting, v.session.EscrowKey(), held, g.svc.Now().Add(challenge.Lifetime), g.shown(v)...)
 	if err != nil {
 		return g.fault(v, err)
 	}
@@ -92,7 +102,7 @@ func absolute(at, to string) string {
 func shownID(challengeID string) string { return "shown/" + challengeID }
 
 func (g *Gateway) shown(v *visit) []string {
-	return []string{"shown", g.site.Name, v.session.Challenge, v.session.Subject.String()}
+	return []string{"shown", g.site.Name, v.session.Waiting, v.session.Subject.String()}
 }
 
 // showHeld shows a page that the console answered a login with, once, at the
@@ -100,7 +110,7 @@ func (g *Gateway) shown(v *visit) []string {
 func (g *Gateway) showHeld(v *visit) (shown bool, err error) {
 	ctx, cancel := context.WithTimeout(v.Context(), storeTimeout)
 	defer cancel()
-	held, err := g.svc.Escrow.Release(ctx, shownID(v.session.Challenge), v.session.EscrowKey(), g.shown(v)...)
+	held, err := g.svc.Escrow.Release(ctx, v.session.Waiting, v.session.EscrowKey(), g.shown(v)...)
 	if errors.Is(err, escrow.ErrNotFound) {
 		return false, nil
 	}

@@ -120,25 +120,31 @@ func (r *rig) services(dir string) gateway.Services {
 	people, err := sqlite.OpenAccounts(filepath.Join(dir, "accounts.db"))
 	check(r.t, err)
 	r.accounts, r.store = people, faultySessions{live, r.faults}
-	r.sessions, err = sessions.New(r.store, r.ring, r.clock)
-	check(r.t, err)
+	store, trail := faultyAccounts{people, r.faults}, faultyTrail{people.Audit(), r.faults}
+	r.sessions = r.live(store)
 	r.t.Cleanup(func() {
 		r.sessions.Close()
 		_, _ = live.Close(), people.Close()
 	})
-	store, trail := faultyAccounts{people, r.faults}, faultyTrail{people.Audit(), r.faults}
 	r.svc = gateway.Services{Sessions: r.sessions, Accounts: store, Trail: trail, Now: r.clock,
-		Escrow: escrow.New(faultyEscrows{live.Escrows(), r.faults}, r.clock),
+		Escrow: escrow.New(faultyEscrows{live.Escrows(), r.faults}, store, r.clock),
 		Flow: &challenge.Flow{Accounts: store, Challenges: faultyChallenges{live.Challenges(), r.faults},
 			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Now: r.clock}}
 	return r.svc
 }
 
+// live is the service over the rig's store.
+func (r *rig) live(people accounts.Store) *sessions.Sessions {
+	r.t.Helper()
+	live, err := sessions.New(sessions.Options{Store: r.store, Ledger: accounts.Ledger{Store: people}, Ring: r.ring, Now: r.clock})
+	check(r.t, err)
+	return live
+}
+
 // forgetNear is what a restart does to the near cache.
 func (r *rig) forgetNear() {
 	r.t.Helper()
-	live, err := sessions.New(r.store, r.ring, r.clock)
-	check(r.t, err)
+	live := r.live(r.svc.Accounts)
 	r.svc.Sessions = live
 	r.gateway = gateway.New(r.site, r.svc, pages(r.t), noMeter{}, slog.New(slog.DiscardHandler))
 	r.t.Cleanup(live.Close)

@@ -46,7 +46,7 @@ func TestRule1EveryFaultDenies(t *testing.T) {
 	hangs := []string{"sessions.Create", "sessions.End", "accounts.AdvanceStep", "challenges.Find", "sessions.Find"}
 	for _, hang := range []bool{false, true} {
 		left := func(method string) bool { return hang && !slices.Contains(hangs, method) }
-		for _, method := range []string{"sessions.Create", "sessions.RecentPass", "accounts.Account", "accounts.KnowsBrowser", "challenges.Create", "escrows.Put", "trail.Append"} {
+		for _, method := range []string{"sessions.Create", "accounts.Account", "accounts.Browser", "challenges.Create", "escrows.Put", "trail.Append"} {
 			if left(method) {
 				continue
 			}
@@ -68,8 +68,8 @@ func TestRule1EveryFaultDenies(t *testing.T) {
 			r.failing(t, method, hang, func() *reply { return b.password("alice") })
 			r.nothingReached(t, method+" at the next login")
 		}
-		for _, method := range []string{"challenges.Find", "challenges.Attempt", "challenges.Take", "accounts.Account", "accounts.AdvanceStep", "accounts.SpendID",
-			"budgets.Charge", "budgets.Refund", "sessions.Replace", "accounts.KnowBrowser", "sessions.RememberPass", "trail.Append"} {
+		for _, method := range []string{"challenges.Find", "challenges.Attempt", "accounts.Account", "accounts.AdvanceStep", "accounts.SpendID",
+			"budgets.Charge", "budgets.Refund", "sessions.Replace", "accounts.KnowBrowser", "trail.Append"} {
 			if left(method) {
 				continue
 			}
@@ -92,14 +92,16 @@ func TestRule1EveryFaultDenies(t *testing.T) {
 			}
 			b.clean(method)
 		}
-		b := r.verifiedAgain(key)
-		fresh := b.copy()
-		r.forgetNear()
-		r.console.got()
-		r.failing(t, "sessions.Find", hang, func() *reply { return fresh.get("/private") })
-		r.nothingReached(t, "sessions.Find")
-		if got := b.user(); got != "alice" {
-			t.Errorf("after the fault %q is signed in", got)
+		for _, method := range []string{"sessions.Find", "accounts.Ended"} {
+			b := r.verifiedAgain(key)
+			fresh := b.copy()
+			r.forgetNear()
+			r.console.got()
+			r.failing(t, method, hang, func() *reply { return fresh.get("/private") })
+			r.nothingReached(t, method)
+			if got := b.user(); got != "alice" {
+				t.Errorf("after the fault of %s %q is signed in", method, got)
+			}
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package sessions
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
 	"time"
@@ -11,11 +10,6 @@ import (
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
 )
-
-// recentPass is how long a login of a person who just passed in the same
-// browser is released without a new challenge: enough for a single-page
-// console to repeat the call that got 401, too little to leave a desk.
-const recentPass = 5 * time.Minute
 
 // browserLife is how long a browser stays known without being seen.
 const browserLife = 180 * 24 * time.Hour
@@ -58,22 +52,4 @@ func (s *Sessions) Mark(b Browser) (Browser, *http.Cookie, error) {
 // the master keys, whose rotation must not make every browser a stranger.
 func (b Browser) Digest(who identity.Subject) []byte {
 	return seal.Digest(b.mark, "browser", who.String())
-}
-
-// RememberPass notes that the subject has just passed in this browser.
-func (s *Sessions) RememberPass(ctx context.Context, who identity.Subject, b Browser) error {
-	return s.store.RememberPass(ctx, who, b.Digest(who), s.now().Add(recentPass))
-}
-
-// PassedRecently tells whether it did, minutes ago.
-func (s *Sessions) PassedRecently(ctx context.Context, who identity.Subject, b Browser) (bool, error) {
-	if !b.Known() {
-		return false, nil
-	}
-	return s.store.RecentPass(ctx, who, b.Digest(who), s.now())
-}
-
-// ForgetPass makes the next login of the subject ask again, in every browser.
-func (s *Sessions) ForgetPass(ctx context.Context, who identity.Subject) error {
-	return s.store.ForgetPasses(ctx, who)
 }

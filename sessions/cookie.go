@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/securecookie"
 
+	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
 )
 
@@ -23,13 +24,18 @@ const BrowserCookie = Prefix + "browser"
 func CookieName(site string) string { return Prefix + site }
 
 const (
-	tokenSize   = 32
+	tokenSize   = 1 + 32 // the shard, and 256 random bits
 	browserSize = 16
 )
 
 type token [tokenSize]byte
 
-func (t token) id() ID { return sha256.Sum256(t[:]) }
+func (t token) id() (id ID) {
+	hash := sha256.Sum256(t[:])
+	id[0] = t[0]
+	copy(id[1:], hash[:])
+	return id
+}
 
 // claim is what a cookie states: a family, and a token unless the level is
 // none.
@@ -82,10 +88,16 @@ func (c codec) decode(name, value string) (claim, error) {
 	return cl, nil
 }
 
-func newClaim() claim {
-	cl := claim{hasToken: true}
-	_, _ = rand.Read(cl.token[:]) // never fails since Go 1.24
-	_, _ = rand.Read(cl.family[:])
+// newClaim is a claim of nobody: a new family.
+func newClaim() (cl claim) {
+	_, _ = rand.Read(cl.family[:]) // never fails since Go 1.24
+	return cl
+}
+
+// withToken gives the claim a new token for a session of the subject.
+func (cl claim) withToken(who identity.Subject) claim {
+	_, _ = rand.Read(cl.token[:])
+	cl.token[0], cl.hasToken = ShardOf(who), true
 	return cl
 }
 

@@ -78,15 +78,16 @@ func TestNoEntryOfALoadThatWasOvertaken(t *testing.T) {
 	for _, everywhere := range []bool{false, true} {
 		s, m, _ := service(t)
 		live, ck := verified(t, s)
+		s.near.flush()
 		slow := &overtaken{memory: m}
-		s.store = slow
+		s.Store = slow
 		slow.meanwhile = func() { check(t, s.end(t, live, everywhere)) }
 		loaded, err := s.Find(t.Context(), "wiki", ck.Value)
 		if err == nil && loaded.settled.Load() {
 			t.Error("the entry of an ended session counts as settled")
 		}
 		if err == nil { // as if the load had been stopped before it took the entry away
-			s.near.Set(loaded.near, loaded)
+			s.near.entries.Set(loaded.key, loaded)
 		}
 		if s.alive(t, ck.Value) {
 			t.Error("an ended session is found in the near cache")
@@ -99,7 +100,7 @@ func TestNoEntryOfALoadThatWasOvertaken(t *testing.T) {
 func TestShortSessionsAreTouchedInTime(t *testing.T) {
 	s, m, c := service(t)
 	live, _ := begin(t, s)
-	_, ck, err := s.Raise(t.Context(), live, nil, time.Minute, time.Hour)
+	_, ck, err := s.Raise(t.Context(), live, nil, "", time.Minute, time.Hour)
 	check(t, err)
 	for range 100 {
 		c.sleep(5 * time.Second)
@@ -112,9 +113,7 @@ func TestShortSessionsAreTouchedInTime(t *testing.T) {
 		t.Errorf("%d touches in 500 seconds", n)
 	}
 	c.sleep(40 * time.Second)
-	restarted, err := New(m, ringOf(t, "k1"), c.now)
-	check(t, err)
-	defer restarted.Close()
+	restarted := over(t, m, ringOf(t, "k1"), c.now)
 	if !restarted.alive(t, ck.Value) {
 		t.Error("40 seconds after its last use a session of a minute's idle time is over")
 	}
@@ -135,7 +134,7 @@ func (f forgetful) EndSubject(ctx context.Context, who identity.Subject) ([]ID, 
 
 func TestEndSubjectEmptiesTheNearCache(t *testing.T) {
 	s, m, _ := service(t)
-	s.store = forgetful{m}
+	s.Store = forgetful{m}
 	var cookies []*http.Cookie
 	for range 20 {
 		_, ck := verified(t, s)

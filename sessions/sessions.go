@@ -5,12 +5,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
@@ -20,26 +19,31 @@ import (
 // or four in a shorter idle time.
 const touchEvery = time.Minute
 
-// storeTimeout bounds a look at the store: its fault is a denial within two
-// seconds.
+// storeTimeout bounds a look at the stores: their fault is a denial within
+// two seconds.
 const storeTimeout = 2 * time.Second
 
-// nearSize bounds the near cache: about 1 KiB an entry.
-const nearSize = 50_000
+// Options are what Sessions rest on.
+type Options struct {
+	Store  Store
+	Feed   Feed // nil where this process alone has the store
+	Ledger Ledger
+	Ring   *seal.Ring
+	Now    func() time.Time
+	Log    *slog.Logger
+}
 
 // Sessions is safe for concurrent use. It lives as long as its store: across
 // reloads of the configuration.
 type Sessions struct {
-	store  Store
-	ring   *seal.Ring
-	codec  codec
-	now    func() time.Time
-	near   *otter.Cache[nearKey, *Session]
-	epoch  atomic.Uint64  // grows with every ending, see load
-	behind sync.WaitGroup // touches on their way to the store
+	Options
+	codec   codec
+	near    *near
+	hearing *hearing
+	streams streams
+	stop    context.CancelFunc
+	behind  sync.WaitGroup // what goes on beside the requests
 }
-
-type nearKey [sha256.Size]byte
 
 // Session is a live session.
 type Session struct {
@@ -52,21 +56,36 @@ type Session struct {
 	Shown atomic.Bool
 
 	tokens  [][]byte // keys of the digests of console tokens
-	near    nearKey
+	key     nearKey
 	token   token
+	epoch   uint64      // of the near cache, when the store was asked
 	settled atomic.Bool // in the near cache, and nothing ended meanwhile
 	ended   atomic.Bool
 	seen    atomic.Int64 // unix nanoseconds
 	touched atomic.Int64
 }
 
-// New makes the service over a store. now is the clock.
-func New(store Store, ring *seal.Ring, now func() time.Time) (*Sessions, error) {
-	near, err := otter.New(&otter.Options[nearKey, *Session]{MaximumSize: nearSize})
+// New makes the service. Close stops it.
+func New(o Options) (*Sessions, error) {
+	near, err := newNear(nearSize)
 	if err != nil {
 		return nil, err
 	}
-	return &Sessions{store: store, ring: ring, codec: newCodec(ring), now: now, near: near}, nil
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Sessions{Options: o, codec: newCodec(o.Ring), near: near, stop: stop}
+	s.hearing = newHearing(o.Feed, s.heardEnd, near.flush)
+	if o.Feed != nil {
+		s.behind.Go(func() { s.hearing.run(ctx, o.Log) })
+	}
+	s.behind.Go(func() { s.watchStreams(ctx) })
+	return s, nil
+}
+
+// Close stops what goes on beside the requests, and waits for what is on its
+// way to the store.
+func (s *Sessions) Close() {
+	s.stop()
+	s.behind.Wait()
 }
 
 // Find returns the session that a cookie's value stands for, and ErrNotFound
@@ -74,15 +93,14 @@ func New(store Store, ring *seal.Ring, now func() time.Time) (*Sessions, error) 
 // Any other error means that the store could not tell.
 func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, error) {
 	var room [512]byte // more than a cookie of ours has: on the stack
-	key := sha256.Sum256(append(room[:0], value...))
-	now := s.now()
-	if live, ok := s.near.GetIfPresent(key); ok && live.Site == site && live.settled.Load() {
-		if s.expired(live, now) {
-			s.forget(live)
-			return nil, ErrNotFound
+	key := nearKey(sha256.Sum256(append(room[:0], value...)))
+	now := s.Now()
+	if live := s.near.get(key); live != nil && live.Site == site && s.hearing.current() {
+		if !live.expired(now) {
+			s.use(live, now)
+			return live, nil
 		}
-		s.use(live, now)
-		return live, nil
+		s.near.drop(key) // another node may have seen it since: ask the store
 	}
 	cl, err := s.codec.decode(CookieName(site), value)
 	if err != nil || !cl.hasToken {
@@ -91,40 +109,56 @@ func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, erro
 	return s.load(ctx, site, key, cl, now)
 }
 
-// load reads a record into the near cache, unless a session ended meanwhile:
-// then the record may be the one that ended, and the next request reads again.
+// load asks the store, and keeps a verified session near unless one ended
+// meanwhile: then the record may be the one that ended, and the next request
+// asks again. Lower levels are not kept: what they would deny, the store has
+// to confirm.
 func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim, now time.Time) (*Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	epoch := s.epoch.Load()
-	rec, err := s.store.Find(ctx, cl.token.id(), now)
+	epoch := s.near.now()
+	rec, err := s.read(ctx, cl.token.id(), now)
 	if err != nil {
 		return nil, err
 	}
 	if rec.Site != site || rec.Family != cl.family {
 		return nil, ErrNotFound
 	}
-	live := s.live(rec, cl.token, key)
-	s.near.Set(key, live)
-	if s.epoch.Load() == epoch {
-		live.settled.Store(true) // an end that comes now finds the entry
-	} else {
-		s.near.Invalidate(key)
-	}
+	live := s.live(rec, cl.token, key, epoch)
+	s.keep(live)
 	s.use(live, now)
 	return live, nil
 }
 
-func (s *Sessions) live(rec Record, t token, key nearKey) *Session {
-	live := &Session{Record: rec, token: t, near: key,
-		Cookies: s.ring.For("console-cookie", rec.Site, string(rec.Family[:])),
+// read asks the store for a session, and the ledger whether it may go on.
+func (s *Sessions) read(ctx context.Context, id ID, now time.Time) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	rec, err := s.Store.Find(ctx, id, now)
+	if err != nil {
+		return Record{}, err
+	}
+	ended, err := s.Ledger.Ended(ctx, rec.Subject, id.inLedger(), rec.BeganAt)
+	if err == nil && ended {
+		err = ErrNotFound
+	}
+	return rec, err
+}
+
+func (s *Sessions) keep(live *Session) {
+	if live.Level == identity.Verified && s.hearing.current() {
+		s.near.keep(live)
+	}
+}
+
+func (s *Sessions) live(rec Record, t token, key nearKey, epoch uint64) *Session {
+	live := &Session{Record: rec, token: t, key: key, epoch: epoch,
+		Cookies: s.Ring.For("console-cookie", rec.Site, string(rec.Family[:])),
 		tokens:  s.tokenKeys(rec.Site, rec.Family)}
 	live.seen.Store(rec.SeenAt.UnixNano())
 	live.touched.Store(rec.SeenAt.UnixNano())
 	return live
 }
 
-func (s *Sessions) expired(live *Session, now time.Time) bool {
+func (live *Session) expired(now time.Time) bool {
 	return live.ended.Load() || !now.Before(live.ExpiresAt) ||
 		now.UnixNano()-live.seen.Load() >= int64(live.Idle)
 }
@@ -139,7 +173,7 @@ func (s *Sessions) use(live *Session, now time.Time) {
 	s.behind.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 		defer cancel()
-		if s.store.Touch(ctx, live.ID, now) != nil {
+		if s.Store.Touch(ctx, live.ID, now) != nil {
 			live.touched.Store(last) // the next request tries again
 		}
 	})
@@ -149,7 +183,7 @@ func (s *Sessions) use(live *Session, now time.Time) {
 // tokens that the console issued, and returns the cookie that the browser
 // must get.
 func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Session, *http.Cookie, error) {
-	cl := newClaim()
+	cl := newClaim().withToken(rec.Subject)
 	rec.ID, rec.Family, rec.Level = cl.token.id(), cl.family, identity.FirstFactor
 	rec.SeenAt, rec.Bound = rec.BeganAt, nil
 	for _, t := range tokens {
@@ -159,71 +193,77 @@ func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Se
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.store.Create(ctx, rec); err != nil {
+	epoch := s.near.now()
+	if err := s.Store.Create(ctx, rec); err != nil {
 		return nil, nil, err
 	}
-	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value))), ck, nil
+	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), epoch), ck, nil
 }
 
 // Raise makes a first_factor session verified, for lifetime and with idle
 // from now on, under a new token and the same family. The old token is void:
-// of two parallel calls one gets ErrNotFound. It keeps the id of its
-// challenge, under which an answer of the console may wait to be shown.
-func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, idle, lifetime time.Duration) (*Session, *http.Cookie, error) {
+// of two parallel calls one gets ErrNotFound. waiting names an answer of the
+// console that is to be shown at the first page load, if there is one.
+func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, waiting string, idle, lifetime time.Duration) (*Session, *http.Cookie, error) {
 	if live.Level != identity.FirstFactor {
 		return nil, nil, errors.New("sessions: only a first_factor session can be raised")
 	}
-	cl := newClaim()
-	cl.family = live.Family
-	rec, now := live.Record, s.now()
+	cl := claim{family: live.Family}.withToken(live.Subject)
+	rec, now := live.Record, s.Now()
 	rec.ID, rec.Level = cl.token.id(), identity.Verified
 	rec.AMR, rec.AuthTime, rec.SeenAt = amr, now, now
+	rec.Challenge, rec.Waiting = "", waiting
 	rec.Idle, rec.ExpiresAt = idle, now.Add(lifetime)
 	ck, err := s.cookieFor(rec.Site, cl)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.forget(live)
-	err = s.store.Replace(ctx, live.ID, rec)
-	s.forget(live) // a load may have put it back before it was replaced
-	if err != nil {
+	epoch := s.near.now()
+	if err := s.Store.Replace(ctx, live.ID, rec); err != nil {
 		return nil, nil, err
 	}
-	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value))), ck, nil
-}
-
-// End ends a session now. A session that is gone already is no error.
-func (s *Sessions) End(ctx context.Context, live *Session) error {
-	_, err := s.store.End(ctx, live.ID)
-	s.forget(live)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// EndSubject ends all sessions of a subject. It is rare, and empties the near
-// cache whole.
-func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
-	_, err := s.store.EndSubject(ctx, who)
-	s.epoch.Add(1)
-	s.near.InvalidateAll()
-	return errors.Join(err, s.store.ForgetPasses(ctx, who))
-}
-
-// forget takes a session out of the near cache, and keeps a load that is
-// under way from putting it back.
-func (s *Sessions) forget(live *Session) {
 	live.ended.Store(true)
-	s.epoch.Add(1)
-	s.near.Invalidate(live.near)
+	raised := s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), epoch)
+	s.keep(raised)
+	return raised, ck, nil
 }
+
+// End ends a session now. A session that is gone already is no error. What
+// the ledger does not know might come back with an older copy of the store.
+func (s *Sessions) End(ctx context.Context, live *Session) error {
+	noted := s.Ledger.EndSession(ctx, live.ID.inLedger(), live.ExpiresAt)
+	_, err := s.Store.End(ctx, live.ID)
+	live.ended.Store(true)
+	s.heardEnd(live.ID)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return errors.Join(noted, err)
+}
+
+// EndSubject ends all sessions of a subject, and makes its next login ask
+// again.
+func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
+	noted := s.Ledger.EndSessions(ctx, who, s.Now())
+	ids, err := s.Store.EndSubject(ctx, who)
+	s.near.flush() // also what another call has ended and not yet forgotten
+	s.heardEnd(ids...)
+	return errors.Join(noted, err)
+}
+
+// heardEnd forgets sessions that ended, here or on another node, and cuts
+// what is open of them.
+func (s *Sessions) heardEnd(ids ...ID) {
+	s.near.end(ids...)
+	s.streams.cut(ids...)
+}
+
+// inLedger is the session's name among the ids that are spent.
+func (id ID) inLedger() string { return "session/" + string(id[:]) }
 
 // Dropped is the cookie of a browser at level none: a new family, no record.
 func (s *Sessions) Dropped(site string) (*http.Cookie, error) {
-	cl := newClaim()
-	cl.hasToken = false
-	return s.cookieFor(site, cl)
+	return s.cookieFor(site, newClaim())
 }
 
 func (s *Sessions) cookieFor(site string, cl claim) (*http.Cookie, error) {
@@ -237,13 +277,10 @@ func (live *Session) EscrowKey() []byte {
 	return seal.Digest(live.token[:], "escrow", live.Site)
 }
 
-// Close waits for what is on its way to the store.
-func (s *Sessions) Close() { s.behind.Wait() }
-
 // tokenKeys are the keys by which a session remembers header and body tokens
 // that the console issued in its login: never a bare hash.
 func (s *Sessions) tokenKeys(site string, f Family) [][]byte {
-	return s.ring.Derive("token-binding", site, string(f[:]))
+	return s.Ring.Derive("token-binding", site, string(f[:]))
 }
 
 // IssuedToken tells whether the console issued this token in the session's

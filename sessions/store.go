@@ -9,9 +9,17 @@ import (
 	"github.com/stepgate/stepgate/identity"
 )
 
-// ID names a session in the store: the SHA-256 of its token, so that a copy
-// of the store gives nobody a session.
-type ID [sha256.Size]byte
+// ID names a session in the store: the shard of its subject, and the SHA-256
+// of its token, so that a copy of the store gives nobody a session.
+type ID [1 + sha256.Size]byte
+
+// Shard is equal for all sessions of a subject. A store that is spread over
+// servers keeps what has one shard together, so that each of its steps is
+// atomic.
+func (id ID) Shard() byte { return id[0] }
+
+// ShardOf is the shard of a subject's sessions.
+func ShardOf(s identity.Subject) byte { return sha256.Sum256([]byte(s.String()))[0] }
 
 // Family is one browser's line of sessions at one site, from a login through
 // all renewals of the token to the end. The keys of the console's cookies
@@ -32,7 +40,8 @@ type Record struct {
 	SeenAt    time.Time // last use, at most a minute old
 	ExpiresAt time.Time // absolute
 	Idle      time.Duration
-	Challenge string   // the pending challenge's id; at Verified, the passed one's
+	Challenge string   // the pending challenge's id; at Verified none
+	Waiting   string   // the id of an answer that waits to be shown; only at Verified
 	Bound     [][]byte // keyed digests of header and body tokens of the console
 	Address   string   // the client's at the beginning
 	Browser   string   // User-Agent at the beginning, cut
@@ -61,12 +70,40 @@ type Store interface {
 	End(ctx context.Context, id ID) (Record, error)
 	// EndSubject removes all sessions of a subject and returns their ids.
 	EndSubject(ctx context.Context, s identity.Subject) ([]ID, error)
-	// RememberPass notes until when a login of this subject in this browser
-	// is released without a new challenge. browser is a keyed digest.
-	RememberPass(ctx context.Context, s identity.Subject, browser []byte, until time.Time) error
-	// RecentPass tells whether such a note holds at now.
-	RecentPass(ctx context.Context, s identity.Subject, browser []byte, now time.Time) (bool, error)
-	// ForgetPasses removes a subject's notes, at logout and when sessions are
-	// ended.
-	ForgetPasses(ctx context.Context, s identity.Subject) error
+}
+
+// Feed is the log of endings of a store that several nodes share. A session
+// that ends is entered in the step that ends it. The log has one or more
+// lines, each with its own numbers.
+type Feed interface {
+	// Lines is how many lines the log has; it never changes.
+	Lines() int
+	// Beat makes every line tell its place to this node, as entries with this
+	// mark, through its subscription and behind all that it told before.
+	Beat(ctx context.Context, mark uint64) error
+	// Hear subscribes, and hands over what it hears in the order of each line,
+	// until ctx ends or the subscription breaks: it always returns an error.
+	Hear(ctx context.Context, heard func(Entry)) error
+}
+
+// Entry is what a log tells: that sessions ended, or, on a beat, its place.
+type Entry struct {
+	Line   int
+	Log    string // which log: another one after the store forgot everything
+	Number uint64 // of the line's last entry, which on an ending is this one
+	Mark   uint64 // of the beat; 0 on an ending
+	Ended  []ID
+}
+
+// Ledger remembers what must stay ended although the store of sessions
+// forgets: after a failover, a session may be there again.
+type Ledger interface {
+	// EndSession notes that the session with this id ended; it is needed until
+	// expires. A second time is no error.
+	EndSession(ctx context.Context, id string, expires time.Time) error
+	// EndSessions notes that all sessions of the subject that began before
+	// from ended, and makes its next login ask again.
+	EndSessions(ctx context.Context, s identity.Subject, from time.Time) error
+	// Ended tells whether a session that began then ended in either way.
+	Ended(ctx context.Context, s identity.Subject, id string, began time.Time) (bool, error)
 }

@@ -139,13 +139,42 @@ func (a *Accounts) SpendID(ctx context.Context, id string, expires time.Time) er
 
 // KnowBrowser implements accounts.Store.
 func (a *Accounts) KnowBrowser(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error {
-	return a.f.exec(ctx, knowBrowser, s.Realm, []byte(s.Name), digest, nanos(now))
+	n := nanos(now)
+	return a.f.exec(ctx, knowBrowser, s.Realm, []byte(s.Name), digest, n, n)
 }
 
-// KnowsBrowser implements accounts.Store.
-func (a *Accounts) KnowsBrowser(ctx context.Context, s identity.Subject, digest []byte) (known bool, err error) {
-	err = a.f.get(ctx, nil, knowsBrowser, []any{s.Realm, []byte(s.Name), digest}, &known)
-	return found(known, err)
+// Browser implements accounts.Store.
+func (a *Accounts) Browser(ctx context.Context, s identity.Subject, digest []byte) (b accounts.Browser, err error) {
+	err = a.f.get(ctx, errUnset, findBrowser, []any{s.Realm, []byte(s.Name), digest}, at{&b.PassedAt})
+	if errors.Is(err, errUnset) {
+		return accounts.Browser{}, nil
+	}
+	b.Known = true
+	return found(b, err)
+}
+
+// ForgetPasses implements accounts.Store.
+func (a *Accounts) ForgetPasses(ctx context.Context, s identity.Subject) error {
+	return a.f.exec(ctx, forgetPasses, s.Realm, []byte(s.Name))
+}
+
+// EndSessions implements accounts.Store.
+func (a *Accounts) EndSessions(ctx context.Context, s identity.Subject, from time.Time) error {
+	return a.f.write(ctx, func(tx *sql.Tx) error {
+		never := identity.NeverBound
+		if _, err := tx.ExecContext(ctx, endSessions, s.Realm, []byte(s.Name), enrollment(&never), nanos(from)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, forgetPasses, s.Realm, []byte(s.Name))
+		return err
+	})
+}
+
+// Ended implements accounts.Store.
+func (a *Accounts) Ended(ctx context.Context, s identity.Subject, id string, began time.Time) (bool, error) {
+	var endings int
+	err := a.f.get(ctx, nil, findEnding, []any{[]byte(id), s.Realm, []byte(s.Name), nanos(began)}, &endings)
+	return endings > 0, err
 }
 
 // Meta implements accounts.Store.

@@ -169,7 +169,6 @@ func TestCanceledInTheMiddle(t *testing.T) {
 // else does.
 func TestSweep(t *testing.T) {
 	s, a, ctx, now := mustOpen(t, OpenSessions), mustOpen(t, OpenAccounts), t.Context(), time.Now()
-	who := identity.Subject{Realm: "wiki", Name: "alice"}
 	old, young := now.Add(-sweepAfter), now.Add(-sweepAfter+time.Millisecond)
 	for i := range sweepBatch + 10 {
 		must(t, s.Escrows().Put(ctx, fmt.Sprint(i), nil, old))
@@ -177,7 +176,6 @@ func TestSweep(t *testing.T) {
 	must(t, s.Escrows().Put(ctx, "young", nil, young))
 	for i, expires := range []time.Time{old, young} {
 		must(t, s.Create(ctx, sessions.Record{ID: sessions.ID{byte(i)}, ExpiresAt: expires}))
-		must(t, s.RememberPass(ctx, who, []byte{byte(i)}, expires))
 		must(t, s.Challenges().Create(ctx, challengeUntil(fmt.Sprint(i), expires)))
 		must(t, a.SpendID(ctx, fmt.Sprint(i), expires))
 		_, err := a.Budgets().Charge(ctx, fmt.Sprint(i), []limits.Rate{{Count: 1, Period: time.Minute}}, expires.Add(-time.Minute))
@@ -185,7 +183,7 @@ func TestSweep(t *testing.T) {
 	}
 	must(t, s.f.sweep(ctx, now))
 	must(t, a.f.sweep(ctx, now))
-	for table, f := range map[string]*file{"sessions": s.f, "passes": s.f, "challenges": s.f, "escrows": s.f, "spent": a.f, "budgets": a.f} {
+	for table, f := range map[string]*file{"sessions": s.f, "challenges": s.f, "escrows": s.f, "spent": a.f, "budgets": a.f} {
 		var left int
 		must(t, f.reader.QueryRow("SELECT count(*) FROM "+table).Scan(&left))
 		if left != 1 {

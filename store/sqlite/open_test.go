@@ -70,8 +70,8 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if err := a.SpendID(ctx, "c", now.Add(time.Hour)); !errors.Is(err, accounts.ErrSpent) {
 		t.Errorf("spent id: %v", err)
 	}
-	if known, err := a.KnowsBrowser(ctx, alice, []byte{1}); err != nil || !known {
-		t.Errorf("browser: %v, %v", known, err)
+	if b, err := a.Browser(ctx, alice, []byte{1}); err != nil || !b.Known || !b.PassedAt.Equal(now) {
+		t.Errorf("browser: %+v, %v", b, err)
 	}
 	if b, err := a.Budgets().Peek(ctx, "k", day, now); err != nil || b.Remaining != 9 {
 		t.Errorf("budget: %+v, %v", b, err)

@@ -20,10 +20,18 @@ const (
 	spendID    = `INSERT INTO spent (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`
 	sweepSpent = `DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires_at <= ? LIMIT ?)`
 
-	knowBrowser = `INSERT INTO browsers (realm, name, digest, seen_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT (realm, name, digest) DO UPDATE SET seen_at = excluded.seen_at
-		WHERE browsers.seen_at < excluded.seen_at`
-	knowsBrowser = `SELECT count(*) FROM browsers WHERE realm = ? AND name = ? AND digest = ?`
+	knowBrowser = `INSERT INTO browsers (realm, name, digest, seen_at, passed_at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (realm, name, digest) DO UPDATE SET seen_at = excluded.seen_at, passed_at = excluded.passed_at
+		WHERE browsers.seen_at <= excluded.seen_at`
+	findBrowser  = `SELECT passed_at FROM browsers WHERE realm = ? AND name = ? AND digest = ?`
+	forgetPasses = `UPDATE browsers SET passed_at = 0 WHERE realm = ? AND name = ? AND passed_at > 0`
+
+	endSessions = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, ?)
+		ON CONFLICT (realm, name) DO UPDATE SET valid_from = excluded.valid_from
+		WHERE accounts.valid_from < excluded.valid_from`
+	// findEnding counts what ended a session: its own id, or all of its subject.
+	findEnding = `SELECT (SELECT count(*) FROM spent WHERE id = ?) +
+		(SELECT count(*) FROM accounts WHERE realm = ? AND name = ? AND valid_from > ?)`
 
 	findMeta   = `SELECT value FROM meta WHERE name = ?`
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`

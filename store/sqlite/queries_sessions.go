@@ -4,9 +4,9 @@ package sqlite
 // at the instant that the caller names.
 const (
 	sessionColumns = `id, family, site, source, realm, name, level, amr, began_at, auth_time,
-		seen_at, expires_at, idle, challenge, bound, address, browser`
+		seen_at, expires_at, idle, challenge, waiting, bound, address, browser`
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	findSession = `SELECT ` + sessionColumns + ` FROM sessions
 		WHERE id = ? AND expires_at > ? AND seen_at > ? - idle`
 	touchSession = `UPDATE sessions SET seen_at = ?
@@ -15,14 +15,6 @@ const (
 	endSubject    = `DELETE FROM sessions WHERE realm = ? AND name = ? RETURNING id`
 	sweepSessions = `DELETE FROM sessions WHERE id IN
 		(SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)`
-
-	rememberPass = `INSERT INTO passes (realm, name, browser, until) VALUES (?, ?, ?, ?)
-		ON CONFLICT (realm, name, browser) DO UPDATE SET until = excluded.until`
-	recentPass = `SELECT count(*) FROM passes
-		WHERE realm = ? AND name = ? AND browser = ? AND until > ?`
-	forgetPasses = `DELETE FROM passes WHERE realm = ? AND name = ?`
-	sweepPasses  = `DELETE FROM passes WHERE (realm, name, browser) IN
-		(SELECT realm, name, browser FROM passes WHERE until <= ? LIMIT ?)`
 )
 
 const (

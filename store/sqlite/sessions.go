@@ -22,7 +22,7 @@ var _ sessions.Store = (*Sessions)(nil)
 func OpenSessions(path string) (*Sessions, error) {
 	f, err := open(path, kind{
 		name: "sessions", id: 0x53470001, synchronous: "NORMAL",
-		sweeps: []string{sweepSessions, sweepPasses, sweepChallenges, sweepEscrows},
+		sweeps: []string{sweepSessions, sweepChallenges, sweepEscrows},
 	})
 	if err != nil {
 		return nil, err
@@ -114,31 +114,15 @@ func collect[T any](rows *sql.Rows, fields func(*T) []any) (all []T, err error) 
 	return all, rows.Err()
 }
 
-// RememberPass implements sessions.Store.
-func (s *Sessions) RememberPass(ctx context.Context, who identity.Subject, browser []byte, until time.Time) error {
-	return s.f.exec(ctx, rememberPass, who.Realm, who.Name, browser, nanos(until))
-}
-
-// RecentPass implements sessions.Store.
-func (s *Sessions) RecentPass(ctx context.Context, who identity.Subject, browser []byte, now time.Time) (held bool, err error) {
-	err = s.f.get(ctx, nil, recentPass, []any{who.Realm, who.Name, browser, nanos(now)}, &held)
-	return found(held, err)
-}
-
-// ForgetPasses implements sessions.Store.
-func (s *Sessions) ForgetPasses(ctx context.Context, who identity.Subject) error {
-	return s.f.exec(ctx, forgetPasses, who.Realm, who.Name)
-}
-
 // sessionValues and sessionFields are in the order of sessionColumns.
 func sessionValues(r *sessions.Record) []any {
 	return []any{r.ID[:], r.Family[:], r.Site, r.Source, r.Subject.Realm, r.Subject.Name,
 		level(&r.Level), list{&r.AMR}, nanos(r.BeganAt), nanos(r.AuthTime), nanos(r.SeenAt), nanos(r.ExpiresAt),
-		int64(r.Idle), r.Challenge, list{&r.Bound}, r.Address, r.Browser}
+		int64(r.Idle), r.Challenge, r.Waiting, list{&r.Bound}, r.Address, r.Browser}
 }
 
 func sessionFields(r *sessions.Record) []any {
 	return []any{fixed(r.ID[:]), fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
 		level(&r.Level), list{&r.AMR}, at{&r.BeganAt}, at{&r.AuthTime}, at{&r.SeenAt}, at{&r.ExpiresAt},
-		&r.Idle, &r.Challenge, list{&r.Bound}, &r.Address, &r.Browser}
+		&r.Idle, &r.Challenge, &r.Waiting, list{&r.Bound}, &r.Address, &r.Browser}
 }

@@ -37,6 +37,7 @@ func Accounts(t *testing.T, open func(t *testing.T) AccountStores) {
 		"spend":           accountSpend,
 		"spend, crowd":    accountSpendCrowd,
 		"browsers":        accountBrowsers,
+		"endings":         accountEndings,
 		"meta":            accountMeta,
 		"meta, crowd":     accountMetaCrowd,
 		"canceled":        accountCanceled,
@@ -135,9 +136,9 @@ func accountOddNames(t *testing.T, s accounts.Store) {
 		if len(got.Credentials) != 1 || got.Credentials[0].ID != fmt.Sprint("k", i) || got.Subject != who {
 			t.Errorf("%q: got %+v", name, got)
 		}
-		known, err := s.KnowsBrowser(ctx, who, []byte{1, byte(i)})
-		if err != nil || !known {
-			t.Errorf("%q: its browser is known: %v, %v", name, known, err)
+		b, err := s.Browser(ctx, who, []byte{1, byte(i)})
+		if err != nil || !b.Known {
+			t.Errorf("%q: its browser is known: %+v, %v", name, b, err)
 		}
 	}
 	other, err := s.Account(ctx, identity.Subject{Realm: "blog", Name: alice.Name})
@@ -225,24 +226,6 @@ func accountSpendCrowd(t *testing.T, s accounts.Store) {
 	}
 }
 
-func accountBrowsers(t *testing.T, s accounts.Store) {
-	ctx, now := t.Context(), clock()
-	knows := func(what string, who identity.Subject, digest []byte, want bool) {
-		t.Helper()
-		if got, err := s.KnowsBrowser(ctx, who, digest); err != nil || got != want {
-			t.Errorf("%s: got %v, %v", what, got, err)
-		}
-	}
-	laptop := bytes.Repeat([]byte{0, 255}, 16)
-	knows("before", alice, laptop, false)
-	must(t, s.KnowBrowser(ctx, alice, laptop, now))
-	must(t, s.KnowBrowser(ctx, alice, laptop, now.Add(time.Hour)))
-	must(t, s.KnowBrowser(ctx, alice, laptop, now))
-	knows("after", alice, laptop, true)
-	knows("another browser", alice, laptop[1:], false)
-	knows("another person", identity.Subject{Realm: "wiki", Name: "bob"}, laptop, false)
-}
-
 func accountMeta(t *testing.T, s accounts.Store) {
 	ctx := t.Context()
 	unset, err := s.Meta(ctx, "keys")
@@ -289,7 +272,10 @@ func accountCanceled(t *testing.T, s accounts.Store) {
 		"old":     func(ctx context.Context) error { return s.AdvanceStep(ctx, "k1", 1, true, now) },
 		"spend":   func(ctx context.Context) error { return s.SpendID(ctx, "a", now.Add(time.Minute)) },
 		"know":    func(ctx context.Context) error { return s.KnowBrowser(ctx, alice, []byte{1}, now) },
-		"knows":   func(ctx context.Context) error { _, err := s.KnowsBrowser(ctx, alice, []byte{1}); return err },
+		"browser": func(ctx context.Context) error { _, err := s.Browser(ctx, alice, []byte{1}); return err },
+		"forget":  func(ctx context.Context) error { return s.ForgetPasses(ctx, alice) },
+		"end":     func(ctx context.Context) error { return s.EndSessions(ctx, alice, now) },
+		"ended":   func(ctx context.Context) error { _, err := s.Ended(ctx, alice, "a", now); return err },
 		"meta":    func(ctx context.Context) error { _, err := s.Meta(ctx, "keys"); return err },
 		"set":     func(ctx context.Context) error { _, err := s.SetMetaIfAbsent(ctx, "keys", nil); return err },
 	} {

@@ -36,7 +36,6 @@ func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
 		"replace, crowd": sessionReplaceCrowd,
 		"end, crowd":     sessionEndCrowd,
 		"end subject":    sessionEndSubject,
-		"passes":         sessionPasses,
 		"canceled":       sessionCanceled,
 	} {
 		t.Run("sessions/"+name, func(t *testing.T) { test(t, open(t).Sessions) })
@@ -50,7 +49,7 @@ func newSession(now time.Time) sessions.Record {
 	r := sessions.Record{
 		Site: "wiki", Source: "console", Subject: alice, Level: identity.Verified, AMR: []string{"pwd", "otp"},
 		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
-		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1",
+		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1", Waiting: "shown/c1",
 		Bound: [][]byte{{1, 0, 255}, {2}}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
 	}
 	_, _ = rand.Read(r.ID[:])
@@ -252,46 +251,19 @@ func sessionEndSubject(t *testing.T, s sessions.Store) {
 	}
 }
 
-func sessionPasses(t *testing.T, s sessions.Store) {
-	ctx, now := t.Context(), clock()
-	laptop, phone, bob := []byte{1, 0, 2}, []byte{1, 0, 3}, identity.Subject{Realm: "wiki", Name: "bob"}
-	holds := func(what string, who identity.Subject, browser []byte, at time.Time, want bool) {
-		t.Helper()
-		if got, err := s.RecentPass(ctx, who, browser, at); err != nil || got != want {
-			t.Errorf("%s: got %v, %v", what, got, err)
-		}
-	}
-	must(t, s.RememberPass(ctx, alice, laptop, now.Add(time.Minute)))
-	holds("within", alice, laptop, now.Add(time.Minute-time.Millisecond), true)
-	holds("over", alice, laptop, now.Add(time.Minute), false)
-	holds("another browser", alice, phone, now, false)
-	holds("another person", bob, laptop, now, false)
-	must(t, s.RememberPass(ctx, alice, laptop, now.Add(2*time.Minute)))
-	holds("renewed", alice, laptop, now.Add(time.Minute), true)
-	must(t, s.RememberPass(ctx, alice, phone, now.Add(time.Minute)))
-	must(t, s.RememberPass(ctx, bob, laptop, now.Add(time.Minute)))
-	must(t, s.ForgetPasses(ctx, alice))
-	holds("forgotten", alice, laptop, now, false)
-	holds("all of them", alice, phone, now, false)
-	holds("no one else's", bob, laptop, now, true)
-}
-
 func sessionCanceled(t *testing.T, s sessions.Store) {
 	now := clock()
 	r := newSession(now)
 	must(t, s.Create(t.Context(), r))
 	ctx := canceled(t)
 	for what, do := range map[string]func(context.Context) error{
-		"create":   func(ctx context.Context) error { return s.Create(ctx, newSession(now)) },
-		"find":     func(ctx context.Context) error { _, err := s.Find(ctx, r.ID, now); return err },
-		"find 2":   func(ctx context.Context) error { _, err := s.Find(ctx, sessions.ID{9}, now); return err },
-		"replace":  func(ctx context.Context) error { return s.Replace(ctx, r.ID, newSession(now)) },
-		"touch":    func(ctx context.Context) error { return s.Touch(ctx, r.ID, now) },
-		"end":      func(ctx context.Context) error { _, err := s.End(ctx, r.ID); return err },
-		"subject":  func(ctx context.Context) error { _, err := s.EndSubject(ctx, alice); return err },
-		"remember": func(ctx context.Context) error { return s.RememberPass(ctx, alice, []byte{1}, now) },
-		"recent":   func(ctx context.Context) error { _, err := s.RecentPass(ctx, alice, []byte{1}, now); return err },
-		"forget":   func(ctx context.Context) error { return s.ForgetPasses(ctx, alice) },
+		"create":  func(ctx context.Context) error { return s.Create(ctx, newSession(now)) },
+		"find":    func(ctx context.Context) error { _, err := s.Find(ctx, r.ID, now); return err },
+		"find 2":  func(ctx context.Context) error { _, err := s.Find(ctx, sessions.ID{9}, now); return err },
+		"replace": func(ctx context.Context) error { return s.Replace(ctx, r.ID, newSession(now)) },
+		"touch":   func(ctx context.Context) error { return s.Touch(ctx, r.ID, now) },
+		"end":     func(ctx context.Context) error { _, err := s.End(ctx, r.ID); return err },
+		"subject": func(ctx context.Context) error { _, err := s.EndSubject(ctx, alice); return err },
 	} {
 		wantUnknown(t, what, do(ctx), sessions.ErrNotFound)
 	}

@@ -1,0 +1,161 @@
+package sessions
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lookEvery is how often open streams are looked at. With the time for which
+// the near cache counts and the look at the store, the stream of a session
+// that ended is cut within two seconds.
+const lookEvery = 400 * time.Millisecond
+
+// asking bounds how many sessions the store is asked about at once, and
+// lookTimeout a whole look: what cannot be told by then is cut.
+const (
+	asking      = 32
+	lookTimeout = 600 * time.Millisecond
+)
+
+// streams are the answers that stay open: WebSockets, event streams.
+type streams struct {
+	mu   sync.Mutex
+	open map[ID]map[*stream]struct{}
+}
+
+type stream struct {
+	live  *Session
+	once  sync.Once
+	end   func()
+	known atomic.Uint64 // 1 + the near cache's flushes when the store last confirmed the session
+}
+
+func (st *stream) cut() { st.once.Do(st.end) }
+
+// Watch has cut called, once and on its own, as soon as the session is over
+// or cannot be told to live any more. done must be called when the stream
+// ends.
+func (s *Sessions) Watch(live *Session, cut func()) (done func()) {
+	st := &stream{live: live, end: cut}
+	s.streams.add(st)
+	if live.ended.Load() {
+		st.cut()
+	}
+	return func() { s.streams.remove(st) }
+}
+
+// Use notes activity that is no request: what a client sends on a stream.
+func (s *Sessions) Use(live *Session) { s.use(live, s.Now()) }
+
+func (o *streams) add(st *stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open == nil {
+		o.open = make(map[ID]map[*stream]struct{})
+	}
+	if o.open[st.live.ID] == nil {
+		o.open[st.live.ID] = make(map[*stream]struct{})
+	}
+	o.open[st.live.ID][st] = struct{}{}
+}
+
+func (o *streams) remove(st *stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.open[st.live.ID], st)
+	if len(o.open[st.live.ID]) == 0 {
+		delete(o.open, st.live.ID)
+	}
+}
+
+// of lists a session's streams.
+func (o *streams) of(id ID) (all []*stream) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for st := range o.open[id] {
+		all = append(all, st)
+	}
+	return all
+}
+
+// cut ends the streams of sessions. It is called outside of the lock, since
+// ending one removes it.
+func (o *streams) cut(ids ...ID) {
+	for _, id := range ids {
+		for _, st := range o.of(id) {
+			st.cut()
+		}
+	}
+}
+
+// sessions lists whose streams are open.
+func (o *streams) sessions() (all []ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id := range o.open {
+		all = append(all, id)
+	}
+	return all
+}
+
+// watchStreams looks at all open streams until ctx ends.
+func (s *Sessions) watchStreams(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.lookAtStreams(ctx)
+		}
+	}
+}
+
+func (s *Sessions) lookAtStreams(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	var looks sync.WaitGroup
+	defer looks.Wait()
+	free := make(chan struct{}, asking)
+	for _, id := range s.streams.sessions() {
+		if !s.doubtful(id) {
+			continue
+		}
+		free <- struct{}{}
+		looks.Go(func() {
+			s.confirm(ctx, id)
+			<-free
+		})
+	}
+}
+
+// doubtful tells whether the store must be asked about a session's streams:
+// they are new, endings may have been missed since it last was asked, or the
+// session seems to be over by itself.
+func (s *Sessions) doubtful(id ID) bool {
+	now, known := s.Now(), 1+s.near.flushes.Load()
+	return !s.hearing.current() || slices.ContainsFunc(s.streams.of(id), func(st *stream) bool {
+		return st.known.Load() != known || st.live.expired(now)
+	})
+}
+
+// confirm asks the store about a session, and cuts its streams unless it
+// lives.
+func (s *Sessions) confirm(ctx context.Context, id ID) {
+	known := 1 + s.near.flushes.Load()
+	rec, err := s.read(ctx, id, s.Now())
+	if err != nil {
+		s.streams.cut(id)
+		return
+	}
+	for _, st := range s.streams.of(id) {
+		st.known.Store(known)
+		if seen := rec.SeenAt.UnixNano(); seen > st.live.seen.Load() {
+			st.live.seen.Store(seen)
+		}
+	}
+}
