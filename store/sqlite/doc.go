@@ -11,6 +11,5 @@
 // and queues fairer here than there, a few reading ones, and one process: a
 // second one that opens it is told so.
 //
-// The queries of accounts (queries_accounts.go) keep to SQL that PostgreSQL
-// understands as well; only the migrations and the placeholders differ.
+// The queries of accounts are in package accountsql, which PostgreSQL shares.
 package sqlite

@@ -192,17 +192,6 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestInstants(t *testing.T) {
-	for _, want := range []time.Time{{}, time.Unix(1, 1), time.Unix(0, -1), time.Now()} {
-		if got := instant(nanos(want)); !got.Equal(want) {
-			t.Errorf("%v came back as %v", want, got)
-		}
-	}
-	if far := nanos(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)); far <= nanos(time.Now()) {
-		t.Errorf("a far future became %v", instant(far))
-	}
-}
-
 func challengeUntil(id string, expires time.Time) challenge.Record {
 	return challenge.Record{ID: id, ExpiresAt: expires}
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/stepgate/stepgate/store/rows"
 )
 
 // readers is how many read at once; SQLite's readers block nobody.
@@ -125,15 +127,7 @@ func (f *file) exec(ctx context.Context, query string, args ...any) error {
 
 // get is a read of one row; none is what its absence means.
 func (f *file) get(ctx context.Context, none error, query string, args []any, into ...any) error {
-	return f.fault(orNone(f.reader.QueryRowContext(ctx, query, args...).Scan(into...), none))
-}
-
-// orNone translates "no rows", and nothing else, into an answer.
-func orNone(err, none error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return none
-	}
-	return err
+	return f.fault(rows.OrNone(f.reader.QueryRowContext(ctx, query, args...).Scan(into...), none))
 }
 
 // Close ends the sweep and gives the file free. It may be called again.

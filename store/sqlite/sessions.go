@@ -9,6 +9,7 @@ import (
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/store/rows"
 )
 
 // Sessions is the file of what may be lost with the machine. It is itself the
@@ -47,24 +48,15 @@ func (s *Sessions) Create(ctx context.Context, r sessions.Record) error {
 // Find implements sessions.Store.
 func (s *Sessions) Find(ctx context.Context, id sessions.ID, now time.Time) (r sessions.Record, err error) {
 	err = s.f.get(ctx, sessions.ErrNotFound, findSession,
-		[]any{id[:], nanos(now), nanos(now)}, sessionFields(&r)...)
-	return found(r, err)
-}
-
-// found keeps half-read records from being used.
-func found[T any](v T, err error) (T, error) {
-	if err != nil {
-		var none T
-		return none, err
-	}
-	return v, nil
+		[]any{id[:], rows.Nanos(now), rows.Nanos(now)}, sessionFields(&r)...)
+	return rows.Whole(r, err)
 }
 
 // Replace implements sessions.Store.
 func (s *Sessions) Replace(ctx context.Context, old sessions.ID, r sessions.Record) error {
 	return s.f.write(ctx, func(tx *sql.Tx) error {
 		var ended sessions.Record
-		if err := orNone(tx.QueryRowContext(ctx, endSession, old[:]).
+		if err := rows.OrNone(tx.QueryRowContext(ctx, endSession, old[:]).
 			Scan(sessionFields(&ended)...), sessions.ErrNotFound); err != nil {
 			return err
 		}
@@ -75,54 +67,50 @@ func (s *Sessions) Replace(ctx context.Context, old sessions.ID, r sessions.Reco
 
 // Touch implements sessions.Store.
 func (s *Sessions) Touch(ctx context.Context, id sessions.ID, seen time.Time) error {
-	n := nanos(seen)
+	n := rows.Nanos(seen)
 	return s.f.exec(ctx, touchSession, n, id[:], n, n)
 }
 
 // End implements sessions.Store.
 func (s *Sessions) End(ctx context.Context, id sessions.ID) (r sessions.Record, err error) {
 	err = s.f.write(ctx, func(tx *sql.Tx) error {
-		return orNone(tx.QueryRowContext(ctx, endSession, id[:]).
+		return rows.OrNone(tx.QueryRowContext(ctx, endSession, id[:]).
 			Scan(sessionFields(&r)...), sessions.ErrNotFound)
 	})
-	return found(r, err)
+	return rows.Whole(r, err)
 }
 
 // EndSubject implements sessions.Store.
 func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) (ids []sessions.ID, err error) {
 	err = s.f.write(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, endSubject, who.Realm, who.Name)
+		ended, err := tx.QueryContext(ctx, endSubject, who.Realm, who.Name)
 		if err != nil {
 			return err
 		}
-		ids, err = collect(rows, func(id *sessions.ID) []any { return []any{fixed(id[:])} })
+		ids, err = rows.Collect(ended, func(id *sessions.ID) []any { return []any{rows.Fixed(id[:])} })
 		return err
 	})
-	return found(ids, err)
-}
-
-// collect reads all rows.
-func collect[T any](rows *sql.Rows, fields func(*T) []any) (all []T, err error) {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var one T
-		if err := rows.Scan(fields(&one)...); err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, rows.Err()
+	return rows.Whole(ids, err)
 }
 
 // sessionValues and sessionFields are in the order of sessionColumns.
 func sessionValues(r *sessions.Record) []any {
 	return []any{r.ID[:], r.Family[:], r.Site, r.Source, r.Subject.Realm, r.Subject.Name,
-		level(&r.Level), list{&r.AMR}, nanos(r.BeganAt), nanos(r.AuthTime), nanos(r.SeenAt), nanos(r.ExpiresAt),
-		int64(r.Idle), r.Challenge, r.Waiting, list{&r.Bound}, r.Address, r.Browser}
+		level(&r.Level), rows.List(&r.AMR), rows.Nanos(r.BeganAt), rows.Nanos(r.AuthTime), rows.Nanos(r.SeenAt), rows.Nanos(r.ExpiresAt),
+		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser}
 }
 
 func sessionFields(r *sessions.Record) []any {
-	return []any{fixed(r.ID[:]), fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
-		level(&r.Level), list{&r.AMR}, at{&r.BeganAt}, at{&r.AuthTime}, at{&r.SeenAt}, at{&r.ExpiresAt},
-		&r.Idle, &r.Challenge, &r.Waiting, list{&r.Bound}, &r.Address, &r.Browser}
+	return []any{rows.Fixed(r.ID[:]), rows.Fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
+		level(&r.Level), rows.List(&r.AMR), rows.At(&r.BeganAt), rows.At(&r.AuthTime), rows.At(&r.SeenAt), rows.At(&r.ExpiresAt),
+		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser}
+}
+
+// level stores and reads a level.
+func level(l *identity.Level) rows.Column {
+	return rows.Words(l, map[identity.Level]string{
+		identity.None:        identity.None.String(),
+		identity.FirstFactor: identity.FirstFactor.String(),
+		identity.Verified:    identity.Verified.String(),
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"log/slog"
 	"time"
+
+	"github.com/stepgate/stepgate/store/rows"
 )
 
 const (
@@ -47,7 +49,7 @@ func (f *file) sweep(ctx context.Context, now time.Time) error {
 	for _, query := range f.kind.sweeps {
 		for removed := int64(sweepBatch); removed == sweepBatch; {
 			err := f.write(ctx, func(tx *sql.Tx) (err error) {
-				removed, err = affected(tx.ExecContext(ctx, query, nanos(now.Add(-sweepAfter)), sweepBatch))
+				removed, err = rows.Affected(tx.ExecContext(ctx, query, rows.Nanos(now.Add(-sweepAfter)), sweepBatch))
 				return err
 			})
 			if err != nil {
@@ -56,11 +58,4 @@ func (f *file) sweep(ctx context.Context, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-func affected(r sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
 }

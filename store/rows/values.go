@@ -1,18 +1,17 @@
-package sqlite
+package rows
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"math"
 	"time"
-
-	"github.com/stepgate/stepgate/identity"
 )
 
-// nanos is how an instant is stored: nanoseconds since 1970, 0 for the zero
+// Nanos is how an instant is stored: nanoseconds since 1970, 0 for the zero
 // time. What int64 cannot hold (the year 2262) becomes the last it can.
-func nanos(t time.Time) int64 {
+func Nanos(t time.Time) int64 {
 	switch {
 	case t.IsZero():
 		return 0
@@ -23,14 +22,17 @@ func nanos(t time.Time) int64 {
 	}
 }
 
-func instant(n int64) time.Time {
+// Instant is the time that was stored so.
+func Instant(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}
 	}
 	return time.Unix(0, n).UTC()
 }
 
-// at reads an instant.
+// At reads an instant.
+func At(t *time.Time) sql.Scanner { return at{t} }
+
 type at struct{ t *time.Time }
 
 func (a at) Scan(src any) error {
@@ -38,11 +40,13 @@ func (a at) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("%T is no instant", src)
 	}
-	*a.t = instant(n)
+	*a.t = Instant(n)
 	return nil
 }
 
-// fixed reads bytes of a known length.
+// Fixed reads bytes of a known length.
+func Fixed(b []byte) sql.Scanner { return fixed(b) }
+
 type fixed []byte
 
 func (f fixed) Scan(src any) error {
@@ -54,7 +58,15 @@ func (f fixed) Scan(src any) error {
 	return nil
 }
 
-// list stores and reads a list as JSON; v is a pointer to it.
+// Column is a value that is stored and read.
+type Column interface {
+	sql.Scanner
+	driver.Valuer
+}
+
+// List stores and reads a list as JSON; v is a pointer to it.
+func List(v any) Column { return list{v} }
+
 type list struct{ v any }
 
 func (l list) Value() (driver.Value, error) {
@@ -70,9 +82,11 @@ func (l list) Scan(src any) error {
 	return json.Unmarshal([]byte(s), l.v)
 }
 
-// words stores and reads an ordered state as its word: a number would change
+// Words stores and reads an ordered state as its word: a number would change
 // its meaning with the order of the constants. A word that is not known is an
 // error, never a state.
+func Words[T comparable](v *T, word map[T]string) Column { return words[T]{v, word} }
+
 type words[T comparable] struct {
 	v    *T
 	word map[T]string
@@ -94,20 +108,4 @@ func (w words[T]) Scan(src any) error {
 		}
 	}
 	return fmt.Errorf("unknown state %v", src)
-}
-
-func level(l *identity.Level) words[identity.Level] {
-	return words[identity.Level]{l, map[identity.Level]string{
-		identity.None:        identity.None.String(),
-		identity.FirstFactor: identity.FirstFactor.String(),
-		identity.Verified:    identity.Verified.String(),
-	}}
-}
-
-func enrollment(e *identity.Enrollment) words[identity.Enrollment] {
-	return words[identity.Enrollment]{e, map[identity.Enrollment]string{
-		identity.NeverBound: "never_bound",
-		identity.Bound:      "bound",
-		identity.Reset:      "reset",
-	}}
 }

@@ -1,12 +1,12 @@
-package sqlite
+package accountsql
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
 	"github.com/stepgate/stepgate/limits"
+	"github.com/stepgate/stepgate/store/rows"
 )
 
 type budgets Accounts
@@ -18,9 +18,13 @@ func (b budgets) Peek(ctx context.Context, key string, rates []limits.Rate, now 
 	if err := valid(rates); err != nil {
 		return limits.Balance{}, err
 	}
-	old, err := readBudgets(ctx, b.f.reader, key)
+	var old tats
+	err := b.db.Read(ctx, func(r Reader) (err error) {
+		old, err = readBudgets(ctx, r, key)
+		return err
+	})
 	if err != nil {
-		return limits.Balance{}, b.f.fault(err)
+		return limits.Balance{}, err
 	}
 	_, out := charge(old, rates, now)
 	if out.Allowed { // it is still there
@@ -35,7 +39,7 @@ func (b budgets) Charge(ctx context.Context, key string, rates []limits.Rate, no
 		next, out = charge(old, rates, now)
 		return next
 	})
-	return found(out, err)
+	return rows.Whole(out, err)
 }
 
 func (b budgets) Refund(ctx context.Context, key string, rates []limits.Rate, now time.Time) error {
@@ -50,19 +54,23 @@ func (b budgets) Refund(ctx context.Context, key string, rates []limits.Rate, no
 	})
 }
 
-// change reads, computes and writes under the write lock. Nothing is written,
-// and no disk waited for, when step returns nothing: a refusal is cheap.
+// change reads, computes and writes under the lock of the key, which may have
+// no row yet. Nothing is written, and no disk waited for, when step returns
+// nothing: a refusal is cheap.
 func (b budgets) change(ctx context.Context, key string, rates []limits.Rate, step func(tats) tats) error {
 	if err := valid(rates); err != nil {
 		return err
 	}
-	return b.f.write(ctx, func(tx *sql.Tx) error {
+	return b.db.Write(ctx, func(tx Tx) error {
+		if err := b.db.Lock(ctx, tx, key); err != nil {
+			return err
+		}
 		old, err := readBudgets(ctx, tx, key)
 		if err != nil {
 			return err
 		}
 		for period, tat := range step(old) {
-			if _, err := tx.ExecContext(ctx, setBudget, []byte(key), int64(period), nanos(tat)); err != nil {
+			if _, err := tx.ExecContext(ctx, setBudget, []byte(key), int64(period), rows.Nanos(tat)); err != nil {
 				return err
 			}
 		}
@@ -70,21 +78,13 @@ func (b budgets) change(ctx context.Context, key string, rates []limits.Rate, st
 	})
 }
 
-// querier is a transaction, or the pool of readers.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func readBudgets(ctx context.Context, from querier, key string) (tats, error) {
-	rows, err := from.QueryContext(ctx, findBudgets, []byte(key))
-	if err != nil {
-		return nil, err
-	}
+func readBudgets(ctx context.Context, from Reader, key string) (tats, error) {
 	type row struct {
 		period time.Duration
 		tat    time.Time
 	}
-	all, err := collect(rows, func(r *row) []any { return []any{&r.period, at{&r.tat}} })
+	fields := func(r *row) []any { return []any{&r.period, rows.At(&r.tat)} }
+	all, err := find(ctx, from, fields, findBudgets, []byte(key))
 	out := tats{}
 	for _, r := range all {
 		out[r.period] = r.tat

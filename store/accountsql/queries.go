@@ -1,4 +1,4 @@
-package sqlite
+package accountsql
 
 // Standard SQL and what SQLite and PostgreSQL have in common beyond it: ON
 // CONFLICT, RETURNING, LIMIT.
@@ -42,8 +42,10 @@ const (
 	findBudgets = `SELECT period, tat FROM budgets WHERE budget = ?`
 	setBudget   = `INSERT INTO budgets (budget, period, tat) VALUES (?, ?, ?)
 		ON CONFLICT (budget, period) DO UPDATE SET tat = excluded.tat`
-	sweepBudgets = `DELETE FROM budgets WHERE (budget, period) IN
-		(SELECT budget, period FROM budgets WHERE tat <= ? LIMIT ?)`
+	// sweepBudgets names tat twice: a budget that somebody charges meanwhile is
+	// another row then, and stays.
+	sweepBudgets = `DELETE FROM budgets WHERE (budget, period, tat) IN
+		(SELECT budget, period, tat FROM budgets WHERE tat <= ? LIMIT ?)`
 )
 
 const (

@@ -1,4 +1,4 @@
-package sqlite
+package accountsql
 
 import (
 	"context"
@@ -6,9 +6,10 @@ import (
 
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/store/rows"
 )
 
-// Trail is the accounts file as the audit trail.
+// Trail is the database as the audit trail.
 type Trail Accounts
 
 var (
@@ -18,22 +19,24 @@ var (
 
 // Append implements audit.Trail.
 func (t Trail) Append(ctx context.Context, r audit.Record) error {
-	return t.f.exec(ctx, insertAudit, nanos(r.At), string(r.Event), r.Site, r.Subject.Realm, []byte(r.Subject.Name),
-		list{&r.Reasons}, r.Reference, r.Address, []byte(r.Browser))
+	return (*Accounts)(&t).exec(ctx, insertAudit, rows.Nanos(r.At), string(r.Event), r.Site, r.Subject.Realm, []byte(r.Subject.Name),
+		rows.List(&r.Reasons), r.Reference, r.Address, []byte(r.Browser))
 }
 
 // Find implements audit.Reader.
 func (t Trail) Find(ctx context.Context, s identity.Subject, reference string, limit int) ([]audit.Record, error) {
 	query, args := auditQuery(s, reference, max(limit, 0))
-	rows, err := t.f.reader.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, t.f.fault(err)
-	}
-	all, err := collect(rows, func(r *audit.Record) []any {
-		return []any{at{&r.At}, &r.Event, &r.Site, &r.Subject.Realm, &r.Subject.Name,
-			list{&r.Reasons}, &r.Reference, &r.Address, &r.Browser}
+	var all []audit.Record
+	err := t.db.Read(ctx, func(r Reader) (err error) {
+		all, err = find(ctx, r, auditFields, query, args...)
+		return err
 	})
-	return all, t.f.fault(err)
+	return rows.Whole(all, err)
+}
+
+func auditFields(r *audit.Record) []any {
+	return []any{rows.At(&r.At), &r.Event, &r.Site, &r.Subject.Realm, &r.Subject.Name,
+		rows.List(&r.Reasons), &r.Reference, &r.Address, &r.Browser}
 }
 
 func auditQuery(s identity.Subject, reference string, limit int) (query string, args []any) {
