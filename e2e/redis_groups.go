@@ -163,8 +163,7 @@ func (c *RedisCluster) Servers() []*Redis { return c.servers }
 // MasterOf is the server that takes writes of a key; nil while there is none.
 func (c *RedisCluster) MasterOf(key string) *Redis {
 	for _, s := range c.servers {
-		if out := s.try("EXISTS", key); !strings.Contains(out, "MOVED") && out != "" &&
-			strings.HasPrefix(s.try("ROLE"), "master") && !strings.Contains(out, "rror") {
+		if _, err := s.cli("EXISTS", key); err == nil {
 			return s
 		}
 	}
