@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
 
 	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/templates"
@@ -32,6 +33,15 @@ type App struct {
 	// `sealing` that names the one that seals). Default: one key, made at the
 	// first start, in Caddy's storage.
 	Keys string `json:"keys,omitempty"`
+	// Sessions says where sessions live. Default: a file in Caddy's data
+	// directory, for one node.
+	Sessions *SessionStore `json:"sessions,omitempty"`
+	// Accounts says where enrollments live. Default: a file in Caddy's data
+	// directory, for one node.
+	Accounts *AccountStore `json:"accounts,omitempty"`
+	// SharedStorage says that Caddy's storage, although it is a directory, is
+	// one that all nodes share, so that master keys may lie there.
+	SharedStorage bool `json:"shared_storage,omitempty"`
 	// Help tells people on the pages where to turn, in the operator's words.
 	Help string `json:"help,omitempty"`
 	// Overlay is a directory whose templates, style, logo and texts replace
@@ -71,7 +81,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	if a.Brand == "" {
 		a.Brand = "Stepgate"
 	}
-	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.storage.check()); err != nil {
+	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkStores(), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -82,22 +92,50 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	return err
 }
 
-// replace puts in what {env.X} and {file.X} stand for. A file that cannot be
-// read counts as empty in Caddy; here it is an error, or people would see a
-// nameless page and keys would be looked for elsewhere.
-func (a *App) replace() error {
-	replacer := caddy.NewReplacer()
-	for _, option := range []struct {
-		word  string
-		value *string
-	}{{"brand", &a.Brand}, {"help", &a.Help}, {"keys", &a.Keys}, {"overlay", &a.Overlay}} {
-		text, err := replacer.ReplaceOrErr(*option.value, true, true)
-		if err != nil {
-			return fmt.Errorf("%s: %w: set the variable, make the file readable, or correct its name", option.word, err)
-		}
-		*option.value = text
+// replace puts in what placeholders stand for.
+func (a *App) replace() (err error) {
+	by := caddy.NewReplacer()
+	if err := fill(by, []value{{"brand", &a.Brand}, {"help", &a.Help}, {"keys", &a.Keys}, {"overlay", &a.Overlay}}); err != nil {
+		return err
+	}
+	if a.Sessions, err = a.Sessions.filled(by); err != nil {
+		return err
+	}
+	a.Accounts, err = a.Accounts.filled(by)
+	return err
+}
+
+// checkStores finds combinations of stores in which several nodes would not
+// know the same of a person.
+func (a *App) checkStores() error {
+	if err := errors.Join(a.Sessions.check(), a.Accounts.check()); err != nil {
+		return err
+	}
+	if a.Sessions != nil && a.Accounts == nil {
+		return errors.New("sessions: nodes that share sessions must share accounts: add `accounts postgres \"host=… dbname=… user=…\"`, " +
+			"or leave sessions out where there is one node")
 	}
 	return nil
+}
+
+// checkFiles reads what must be readable when stores are opened.
+func (a *App) checkFiles() error {
+	if a.Sessions == nil || a.Sessions.Redis == nil {
+		return nil
+	}
+	_, _, err := a.Sessions.Redis.TLS.load()
+	return err
+}
+
+// checkKeysShared looks for master keys that only this machine has.
+func (a *App) checkKeysShared() error {
+	_, local := a.storage.Storage.(*certmagic.FileStorage)
+	if a.Sessions == nil || a.Keys != "" || a.SharedStorage || !local {
+		return nil
+	}
+	return errors.New("keys: nodes that share sessions must share master keys, and by default these lie in a directory of this machine: " +
+		"give each node the same keys and name them, as `keys /etc/stepgate/keys`; or, if Caddy's storage is a directory " +
+		"that all nodes share, write `shared_storage`")
 }
 
 // claim takes a name for a site. Two consoles under one name would let in
@@ -132,24 +170,28 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	files, err := a.openFiles()
+	s, err := a.openStores()
 	if err != nil {
 		return err
 	}
-	if err := a.checkBelonging(files, ring); err != nil {
-		return err
-	}
-	live, err := a.openSessions(files, ring)
+	live, err := a.openLive(s, ring)
 	if err != nil {
 		return err
 	}
-	a.shared.Store(a.services(files, live, ring, time.Now))
-	a.settle()
-	return nil
+	return a.bringUp(func(ctx context.Context) error {
+		if err := s.prepare(ctx); err != nil {
+			return err
+		}
+		if err := checkBelonging(ctx, s.accounts, ring, a.storage, s.roll); err != nil {
+			return err
+		}
+		a.shared.Store(a.services(s, live, ring, time.Now))
+		return nil
+	}, func(ctx context.Context) { s.roll.keep(ctx, a.log) })
 }
 
 // startTimeout bounds how long a request waits for the start.
-const startTimeout = 2 * time.Second
+const startTimeout = 1500 * time.Millisecond
 
 // await returns what sites share, once it is there: Caddy starts its apps in
 // any order, and on a reload the new servers may take requests before this

@@ -124,6 +124,9 @@ func duration(into *caddy.Duration) reader {
 //		keys    DIRECTORY
 //		help    TEXT
 //		overlay DIRECTORY
+//		sessions redis ADDRESS… {…}
+//		accounts postgres DSN {…}
+//		shared_storage
 //		policy {…}
 //	}
 func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
@@ -134,7 +137,7 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	if d.NextArg() {
 		return nil, d.Errf("the global option stepgate takes a block and no argument; a site's name stands in the site's own stepgate")
 	}
-	app := new(App)
+	app, word := new(App), d.Token()
 	err := block(d, "the global option stepgate", words{
 		"brand":   one(&app.Brand),
 		"factors": checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }),
@@ -142,9 +145,16 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 		"help":    one(&app.Help),
 		"overlay": one(&app.Overlay),
 		"policy":  func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
+
+		"sessions":       func(d *caddyfile.Dispenser) error { word = d.Token(); return parseSessions(d, app) },
+		"accounts":       func(d *caddyfile.Dispenser) error { return parseAccounts(d, app) },
+		"shared_storage": none(&app.SharedStorage),
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := app.checkStores(); err != nil {
+		return nil, atWord(word, err)
 	}
 	return httpcaddyfile.App{Name: "stepgate", Value: httpJSON(app)}, nil
 }

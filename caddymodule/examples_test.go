@@ -16,16 +16,17 @@ import (
 func TestCaddyfileExample(t *testing.T) {
 	text := readFile(t, "../Caddyfile.example")
 	mustBeFormatted(t, text)
+	full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc|(?:sessions|accounts) \w+ |\t|\}$)`).ReplaceAllString(text, "\t\t$1")
 	t.Run("as_it_is", func(t *testing.T) { mustValidate(t, text) })
 	t.Run("with_all_options", func(t *testing.T) { // those that need files are comments
-		full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc)`).ReplaceAllString(text, "\t\t$1")
 		if full == text {
-			t.Error("keys and overlay do not stand in comments")
+			t.Error("nothing stands in comments")
 		}
+		mustBeFormatted(t, full)
 		mustValidate(t, strings.ReplaceAll(full, "/etc/stepgate", operatorFiles(t)))
 	})
 	for _, word := range allWords(t) {
-		if !regexp.MustCompile(`(?m)^\s*(# )?` + word + `\b`).MatchString(text) {
+		if !regexp.MustCompile(`(?m)^\s*(# )?` + word + `\b`).MatchString(full) {
 			t.Errorf("the example does not show %s", word)
 		}
 	}
@@ -47,6 +48,10 @@ func allWords(t *testing.T) (all []string) {
 	for _, text := range []string{
 		"{\nstepgate {\n?\n}\n}\n",
 		"{\nstepgate {\npolicy {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nsessions redis a:1 {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nsessions redis a:1 {\nsentinel a {\n?\n}\n}\n}\n}\n",
+		"{\nstepgate {\nsessions redis a:1 {\ntls {\n?\n}\n}\n}\n}\n",
+		"{\nstepgate {\naccounts postgres a {\n?\n}\n}\n}\n",
 		fmt.Sprintf(site, "?"),
 		fmt.Sprintf(site, "first_factor console {\n?\n}"),
 		fmt.Sprintf(site, "first_factor console {\nlogin /login {\n?\n}\n}"),
@@ -141,11 +146,11 @@ func mustBeEmpty(t *testing.T, dir string) {
 func TestValidateBesideRunning(t *testing.T) {
 	g := newGate(t)
 	g.stop()
-	other, err := openFiles(filepath.Dir(g.data("x"))) // as another process has them
-	if err != nil {
+	other := &App{dir: filepath.Dir(g.data("x"))} // as another process has the files
+	if _, err := other.openStores(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = other.Destruct() }()
+	defer func() { _ = other.Cleanup() }()
 	if err := caddy.Validate(quiet(t, g.config("brand Test"))); err != nil {
 		t.Error(err)
 	}

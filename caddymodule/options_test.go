@@ -2,10 +2,15 @@ package caddymodule
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math/big"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -23,6 +28,8 @@ func TestJSONEqualsCaddyfile(t *testing.T) {
 	t.Setenv("BRAND", "Example")
 	t.Setenv("KEYS", filepath.Join(etc, "keys"))
 	t.Setenv("HELPDESK", "4321")
+	t.Setenv("SECRET", "hunter2")
+	t.Setenv("REDIS", "r1")
 	goldenInputs(t, func(t *testing.T, input string) {
 		input = strings.ReplaceAll(input, "/etc/stepgate", etc)
 		input = strings.ReplaceAll(input, "/srv/pages", etc+"/pages")
@@ -48,8 +55,28 @@ func operatorFiles(t *testing.T) string {
 	}
 	addKey(t, filepath.Join(etc, "keys"), "k1")
 	writeFile(t, filepath.Join(etc, "help.txt"), "Call 4321.\n")
+	writeFile(t, filepath.Join(etc, "secret"), "hunter2\n")
+	writeCertificate(t, filepath.Join(etc, "ca.pem"), filepath.Join(etc, "ca.key"))
 	writeFile(t, filepath.Join(etc, "crm.json"), readFile(t, "../firstfactor/presets/dokuwiki.json"))
 	return etc
+}
+
+func writeCertificate(t *testing.T, cert, key string) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, cert, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})))
+	writeFile(t, key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})))
 }
 
 func goldenInputs(t *testing.T, use func(t *testing.T, input string)) {
@@ -140,28 +167,39 @@ func roundTrip(t *testing.T, object map[string]any, into any) {
 func TestJSONRefused(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	const console = `"first_factor":[{"console":{"preset":"dokuwiki"}}]`
+	const accounts = `"accounts":{"postgres":{"dsn":"host=a"}}`
 	for name, c := range map[string]struct{ site, app, says string }{
-		"unknown_word":  {`"name":"a","protcet":[],` + console, `{}`, "protcet"},
-		"no_name":       {console, `{}`, `the name ""`},
-		"no_factor":     {`"name":"a"`, `{}`, "first_factor: say"},
-		"empty_rule":    {`"name":"a","public":[{}],` + console, `{}`, "public: the rule matches everything"},
-		"query_in_path": {`"name":"a","logout":[{"paths":["/x?y"]}],` + console, `{}`, "logout: "},
-		"refuse_query":  {`"name":"a","refuse":[{"paths":["/x?y"]}],` + console, `{}`, "refuse: "},
-		"refuse_all":    {`"name":"a","refuse":[{}],` + console, `{}`, "refuse: the rule matches everything"},
-		"anywhere_json": {`"name":"a","first_factor":[{"console":{"preset":"dokuwiki","logins":[{"match":{"paths":["/"]},"username":{"json":"/u","anywhere":true},"success":{"set_cookies":["DW*"]}}]}}]`, `{}`, "only a form's field"},
-		"no_bypass":     {`"name":"a","bypass":[{"paths":["/x"]}],` + console, `{}`, "bypass: give it a name"},
-		"no_matcher":    {`"name":"a","public":[{"matcher":{"nonsense":{}}}],` + console, `{}`, "nonsense"},
-		"observe":       {`"name":"a","observe":"soon",` + console, `{}`, "observe: "},
-		"policy":        {`"name":"a","policy":{"session_idle":"1s"},` + console, `{}`, "session_idle: "},
-		"preset":        {`"name":"a","first_factor":[{"console":{"preset":"nonsense"}}]`, `{}`, "there is no preset"},
-		"preset_file":   {`"name":"a","first_factor":[{"console":{"preset":"./nonsense.json"}}]`, `{}`, "nonsense.json"},
-		"app_factor":    {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
-		"app_policy":    {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
-		"app_keys":      {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},
-		"app_overlay":   {`"name":"a",` + console, `{"overlay":"/nonsense"}`, "overlay"},
-		"app_brand":     {`"name":"a",` + console, `{"brand":"{env.STEPGATE_MISSING}"}`, "brand: "},
-		"app_help":      {`"name":"a",` + console, `{"help":"{file./nonsense}"}`, "help: "},
-		"app_unknown":   {`"name":"a",` + console, `{"brand":"{evn.BRAND}"}`, "{evn.BRAND}"},
+		"unknown_word":        {`"name":"a","protcet":[],` + console, `{}`, "protcet"},
+		"no_name":             {console, `{}`, `the name ""`},
+		"no_factor":           {`"name":"a"`, `{}`, "first_factor: say"},
+		"empty_rule":          {`"name":"a","public":[{}],` + console, `{}`, "public: the rule matches everything"},
+		"query_in_path":       {`"name":"a","logout":[{"paths":["/x?y"]}],` + console, `{}`, "logout: "},
+		"refuse_query":        {`"name":"a","refuse":[{"paths":["/x?y"]}],` + console, `{}`, "refuse: "},
+		"refuse_all":          {`"name":"a","refuse":[{}],` + console, `{}`, "refuse: the rule matches everything"},
+		"anywhere_json":       {`"name":"a","first_factor":[{"console":{"preset":"dokuwiki","logins":[{"match":{"paths":["/"]},"username":{"json":"/u","anywhere":true},"success":{"set_cookies":["DW*"]}}]}}]`, `{}`, "only a form's field"},
+		"no_bypass":           {`"name":"a","bypass":[{"paths":["/x"]}],` + console, `{}`, "bypass: give it a name"},
+		"no_matcher":          {`"name":"a","public":[{"matcher":{"nonsense":{}}}],` + console, `{}`, "nonsense"},
+		"observe":             {`"name":"a","observe":"soon",` + console, `{}`, "observe: "},
+		"policy":              {`"name":"a","policy":{"session_idle":"1s"},` + console, `{}`, "session_idle: "},
+		"preset":              {`"name":"a","first_factor":[{"console":{"preset":"nonsense"}}]`, `{}`, "there is no preset"},
+		"preset_file":         {`"name":"a","first_factor":[{"console":{"preset":"./nonsense.json"}}]`, `{}`, "nonsense.json"},
+		"app_factor":          {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
+		"app_policy":          {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
+		"app_keys":            {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},
+		"app_overlay":         {`"name":"a",` + console, `{"overlay":"/nonsense"}`, "overlay"},
+		"app_brand":           {`"name":"a",` + console, `{"brand":"{env.STEPGATE_MISSING}"}`, "brand: "},
+		"app_help":            {`"name":"a",` + console, `{"help":"{file./nonsense}"}`, "help: "},
+		"app_sessions":        {`"name":"a",` + console, `{"sessions":{}}`, "sessions: name the store"},
+		"app_accounts":        {`"name":"a",` + console, `{"accounts":{}}`, "accounts: name the store"},
+		"app_local_accounts":  {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"]}}}`, "must share accounts"},
+		"app_local_keys":      {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"]}},` + accounts + `}`, "must share master keys"},
+		"app_no_address":      {`"name":"a",` + console, `{"sessions":{"redis":{}},` + accounts + `}`, "give it an address"},
+		"app_both":            {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"],"cluster":true,"sentinel":{"name":"m"}}},` + accounts + `}`, "exclude each other"},
+		"app_group":           {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"],"sentinel":{}}},` + accounts + `}`, "name the group"},
+		"app_secret":          {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a","password":"{file./nonsense}"}}}`, "password: "},
+		"app_secret_sentinel": {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"],"sentinel":{"name":"m","password":"{env.STEPGATE_MISSING}"}}},` + accounts + `}`, "sentinel password: "},
+		"app_ca":              {`"name":"a",` + console, `{"shared_storage":true,"sessions":{"redis":{"addresses":["a:1"],"tls":{"ca":"/nonsense"}}},` + accounts + `}`, "ca: "},
+		"app_unknown":         {`"name":"a",` + console, `{"brand":"{evn.BRAND}"}`, "{evn.BRAND}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mustSay(t, refusedJSON(t, c.app, `{"handler":"stepgate",`+c.site+`}`), c.says)

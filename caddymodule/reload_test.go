@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -157,19 +158,23 @@ func TestStopReleases(t *testing.T) {
 	g.refused("brand {env.STEPGATE_MISSING}")
 	g.refused("keys " + keyDir(t, "k1"))
 	g.stop()
-	for name, pool := range map[string]*caddy.UsagePool{"files": filePool, "sessions": sessionPool} {
-		pool.Range(func(key, _ any) bool {
-			t.Errorf("%s: %v is still held", name, key)
-			return true
-		})
-	}
-	f, err := openFiles(filepath.Dir(g.data("")))
-	if err != nil {
+	mustBeReleased(t)
+	a := &App{dir: filepath.Dir(g.data(""))}
+	if _, err := a.openStores(); err != nil {
 		t.Fatalf("the files cannot be opened again: %v", err)
 	}
-	if err := f.Destruct(); err != nil {
+	if err := a.Cleanup(); err != nil {
 		t.Error(err)
 	}
+	mustBeReleased(t)
+}
+
+func mustBeReleased(t *testing.T) {
+	t.Helper()
+	pool.Range(func(key, _ any) bool {
+		t.Errorf("%v is still held", key)
+		return true
+	})
 }
 
 // Point 7: a second process on the same data is told so.
@@ -248,7 +253,7 @@ func TestStoreLost(t *testing.T) {
 	alice.enroll("alice")
 	g.stop()
 	g.mustLoad("brand Test") // nothing is in the near cache
-	if err := g.files().sessions.Close(); err != nil {
+	if err := held[*sqlite.Sessions](t).Close(); err != nil {
 		t.Fatal(err)
 	}
 	before := g.reached.count.Load()
@@ -256,7 +261,7 @@ func TestStoreLost(t *testing.T) {
 	if g.reached.count.Load() != before {
 		t.Error("a request reached the console")
 	}
-	if err := g.files().accounts.Close(); err != nil {
+	if err := held[accountsFile](t).Close(); err != nil {
 		t.Fatal(err)
 	}
 	b := g.browser()
@@ -274,11 +279,18 @@ func mustBeUnavailable(t *testing.T, a answer) {
 	}
 }
 
-// files are the stores that the gate has open.
-func (g *gate) files() (open *files) {
-	filePool.Range(func(_, v any) bool {
-		open = v.(*files)
-		return false
+// held is what the pool holds of a type.
+func held[T io.Closer](t *testing.T) (found T) {
+	t.Helper()
+	n := 0
+	pool.Range(func(_, v any) bool {
+		if e, ok := v.(entry[T]); ok {
+			found, n = e.value, n+1
+		}
+		return true
 	})
-	return open
+	if n != 1 {
+		t.Fatalf("the pool holds %d of %T", n, found)
+	}
+	return found
 }

@@ -1,96 +1,126 @@
 package caddymodule
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
+	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/gateway"
+	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/seal"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/sqlite"
 )
 
-// What outlives a reload: on a reload the new configuration starts before the
-// old one stops, so both hold the same entry for a moment.
-var (
-	filePool    = caddy.NewUsagePool() // by directory
-	sessionPool = caddy.NewUsagePool() // by directory and key set
-)
-
-// files are the two embedded stores.
-type files struct {
-	sessions *sqlite.Sessions
-	accounts *sqlite.Accounts
+// sessionStore is one technology's store of what is short-lived.
+type sessionStore interface {
+	sessions.Store
+	Challenges() challenge.Store
+	Escrows() escrow.Store
+	Close() error
 }
 
-// Destruct implements caddy.Destructor.
-func (f *files) Destruct() error { return errors.Join(f.sessions.Close(), f.accounts.Close()) }
-
-func (a *App) openFiles() (*files, error) {
-	v, _, err := filePool.LoadOrNew(a.dir, func() (caddy.Destructor, error) { return openFiles(a.dir) })
-	if err != nil {
-		return nil, err
-	}
-	a.release = append(a.release, letGo(filePool, a.dir))
-	return v.(*files), nil
+// accountStore is one technology's store of what must survive.
+type accountStore interface {
+	accounts.Store
+	Budgets() limits.Store
+	Audit() audit.Trail
+	Close() error
 }
 
-func openFiles(dir string) (caddy.Destructor, error) {
-	s, err := sqlite.OpenSessions(filepath.Join(dir, "sessions.db"))
-	if err != nil {
-		return nil, err
-	}
-	acc, err := sqlite.OpenAccounts(filepath.Join(dir, "accounts.db"))
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return &files{s, acc}, nil
+// stores are those of one configuration.
+type stores struct {
+	sessions sessionStore
+	accounts accountStore
+	feed     sessions.Feed // nil if this process alone has the sessions
+	roll     *roll         // nil as well then
+	key      string        // of both, in the pool
+	// checks are what stores have to be asked before they are used.
+	checks []func(context.Context) error
 }
 
-func letGo(pool *caddy.UsagePool, key string) func() error {
-	return func() error {
-		_, err := pool.Delete(key)
-		return err
+// prepare runs the checks.
+func (s stores) prepare(ctx context.Context) error {
+	for _, check := range s.checks {
+		if err := check(ctx); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (a *App) openStores() (s stores, err error) {
+	if a.Accounts != nil {
+		err = a.openPostgres(&s)
+	} else {
+		err = a.openAccountsFile(&s)
+	}
+	if err != nil {
+		return s, err
+	}
+	if a.Sessions != nil {
+		return s, a.openRedis(&s)
+	}
+	return s, a.openSessionsFile(&s)
+}
+
+func (a *App) openAccountsFile(s *stores) error {
+	path := filepath.Join(a.dir, "accounts.db")
+	file, err := hold(a, "accounts "+path, func() (accountsFile, error) {
+		f, err := sqlite.OpenAccounts(path)
+		return accountsFile{f}, err
+	})
+	s.accounts, s.key = file, s.key+path
+	return err
+}
+
+// accountsFile is the embedded accounts store.
+type accountsFile struct{ *sqlite.Accounts }
+
+// Audit implements accountStore.
+func (f accountsFile) Audit() audit.Trail { return f.Accounts.Audit() }
+
+func (a *App) openSessionsFile(s *stores) error {
+	path := filepath.Join(a.dir, "sessions.db")
+	file, err := hold(a, "sessions "+path, func() (*sqlite.Sessions, error) { return sqlite.OpenSessions(path) })
+	s.sessions, s.key = file, s.key+path
+	return err
 }
 
 // liveSessions is sessions.Sessions as the pool wants it.
 type liveSessions struct{ *sessions.Sessions }
 
-// Destruct implements caddy.Destructor.
-func (l liveSessions) Destruct() error {
-	l.Close()
+// Close implements io.Closer.
+func (l liveSessions) Close() error {
+	l.Sessions.Close()
 	return nil
 }
 
-func (a *App) openSessions(f *files, ring *seal.Ring) (*sessions.Sessions, error) {
-	key := fmt.Sprintf("%s %x", a.dir, ring.Derive("fingerprint")) // the sealing key's first
-	v, _, err := sessionPool.LoadOrNew(key, func() (caddy.Destructor, error) {
-		s, err := sessions.New(f.sessions, ring, time.Now)
-		return liveSessions{s}, err
+// openLive has the near cache live as long as the stores and keys that it
+// rests on.
+func (a *App) openLive(s stores, ring *seal.Ring) (*sessions.Sessions, error) {
+	key := fmt.Sprintf("live %s %s", s.key, digest(ring.IDs()[0], string(bytes.Join(ring.Derive("fingerprint"), nil))))
+	live, err := hold(a, key, func() (liveSessions, error) {
+		live, err := sessions.New(sessions.Options{Store: s.sessions, Feed: s.feed, Ledger: accounts.Ledger{Store: s.accounts},
+			Ring: ring, Now: time.Now, Log: a.log})
+		return liveSessions{live}, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	a.release = append(a.release, letGo(sessionPool, key))
-	return v.(liveSessions).Sessions, nil
+	return live.Sessions, err
 }
 
-func (a *App) services(f *files, live *sessions.Sessions, ring *seal.Ring, now func() time.Time) *gateway.Services {
-	trail := loggedTrail{f.accounts.Audit(), a.log}
+func (a *App) services(s stores, live *sessions.Sessions, ring *seal.Ring, now func() time.Time) *gateway.Services {
+	trail := loggedTrail{s.accounts.Audit(), a.log}
 	return &gateway.Services{
-		Sessions: live, Accounts: f.accounts, Trail: trail, Now: now,
-		Escrow: escrow.New(f.sessions.Escrows(), now),
-		Flow: &challenge.Flow{Accounts: f.accounts, Challenges: f.sessions.Challenges(), Budgets: f.accounts.Budgets(),
+		Sessions: live, Accounts: s.accounts, Trail: trail, Now: now,
+		Escrow: escrow.New(s.sessions.Escrows(), s.accounts, now),
+		Flow: &challenge.Flow{Accounts: s.accounts, Challenges: s.sessions.Challenges(), Budgets: s.accounts.Budgets(),
 			Trail: trail, Ring: ring, Issuer: a.Brand, Now: now},
 	}
 }

@@ -1,0 +1,142 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/stepgate/stepgate/seal"
+)
+
+// A node says this often that it is alive, and is taken for gone after
+// several times that.
+const (
+	announceEvery = 5 * time.Second
+	aliveFor      = 15 * time.Second
+)
+
+// nodeList is kept by a store that several nodes share.
+type nodeList interface {
+	// Announce keeps a node's note for a time.
+	Announce(ctx context.Context, node string, note []byte, keep time.Duration) error
+	// Announced returns all notes that are kept, by node.
+	Announced(ctx context.Context) (map[string][]byte, error)
+	// Leave removes a node's note.
+	Leave(ctx context.Context, node string) error
+}
+
+// note is what a node says of itself.
+type note struct {
+	Process  string            `json:"process"` // has two notes during a reload
+	Host     string            `json:"host"`
+	Accounts string            `json:"accounts"` // the accounts store's id
+	Sealing  string            `json:"sealing"`  // the key's id
+	Keys     map[string]string `json:"keys"`     // fingerprints by id
+}
+
+// process tells the nodes of one machine apart.
+var process = digest("process")
+
+func newNote(process, accounts string, ring *seal.Ring) note {
+	host, _ := os.Hostname() // only for people
+	n := note{Process: process, Host: host, Accounts: accounts, Sealing: ring.IDs()[0], Keys: make(map[string]string)}
+	prints := ring.Derive("fingerprint")
+	for i, id := range ring.IDs() {
+		n.Keys[id] = hex.EncodeToString(prints[i][:8])
+	}
+	return n
+}
+
+// against finds what one node would seal and the other not open.
+func (n note) against(other note) error {
+	switch {
+	case other.Process == n.Process:
+		return nil
+	case other.Accounts != n.Accounts:
+		return fmt.Errorf("accounts: the node %s shares these sessions and has another accounts store: name the same database on both, "+
+			"or give each its own Redis, db or prefix", other.Host)
+	case other.Keys[n.Sealing] != n.Keys[n.Sealing]:
+		return fmt.Errorf("keys: this node seals with %s, which the node %s does not have: give the key to every node and reload it there "+
+			"while the old one still seals, then let it seal; a node that was stopped counts for %s more", n.Sealing, other.Host, aliveFor)
+	case n.Keys[other.Sealing] != other.Keys[other.Sealing]:
+		return fmt.Errorf("keys: the node %s seals with %s, which this node does not have: copy the key from there", other.Host, other.Sealing)
+	}
+	return nil
+}
+
+// roll is this configuration's line in the list of nodes. Nil is the only
+// node.
+type roll struct {
+	list    nodeList
+	node    string // one configuration of a process
+	process string
+	mine    note
+}
+
+// join enters this node in the list and compares it with the others. It is
+// there before it looks: of two that do not fit, one finds the other.
+func (r *roll) join(ctx context.Context, accounts string, ring *seal.Ring) error {
+	if r == nil {
+		return nil
+	}
+	r.mine = newNote(r.process, accounts, ring)
+	err := r.compare(ctx)
+	if err != nil {
+		r.leave()
+	}
+	return err
+}
+
+func (r *roll) compare(ctx context.Context) error {
+	text, err := json.Marshal(r.mine)
+	if err != nil {
+		return err
+	}
+	if err := r.list.Announce(ctx, r.node, text, aliveFor); err != nil {
+		return err
+	}
+	others, err := r.list.Announced(ctx)
+	if err != nil {
+		return err
+	}
+	for _, node := range slices.Sorted(maps.Keys(others)) {
+		var other note
+		if err := json.Unmarshal(others[node], &other); err != nil {
+			return fmt.Errorf("sessions: the note of another node is not readable: %w: give each version of Stepgate its own prefix", err)
+		}
+		if err := r.mine.against(other); err != nil {
+			return &lasting{err}
+		}
+	}
+	return nil
+}
+
+// keep stays in the list, and says so if a node comes that does not fit: this
+// one was there first and goes on.
+func (r *roll) keep(ctx context.Context, log *slog.Logger) {
+	if r == nil {
+		return
+	}
+	last := ""
+	for wait(ctx, announceEvery) {
+		err := r.compare(ctx)
+		if answered(err) && err.Error() != last {
+			log.Error("the nodes do not fit together", "error", err)
+			last = err.Error()
+		}
+	}
+	r.leave()
+}
+
+// leave is a courtesy: a node that says nothing is forgotten as well.
+func (r *roll) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = r.list.Leave(ctx, r.node)
+}
