@@ -22,7 +22,9 @@ func (g *Gateway) pass(v *visit) error {
 	}
 	keeper := g.keeper(v)
 	g.site.Console.OpenCookies(v.Header, keeper)
-	g.site.Console.StripHeaders(v.Header, v.session.IssuedToken)
+	if v.heads.credential {
+		g.site.Console.StripHeaders(v.Header, v.session.IssuedToken)
+	}
 	if g.logout(v) {
 		if err := g.end(v, policy.ReasonConsoleLogout); err != nil {
 			return g.fault(v, err)

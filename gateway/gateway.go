@@ -62,17 +62,21 @@ type Meter interface {
 
 // Gateway guards one site.
 type Gateway struct {
-	site   Site
-	svc    Services
-	pages  *templates.Set
-	meter  Meter
-	log    *slog.Logger
-	recent *recent
+	site        Site
+	svc         Services
+	pages       *templates.Set
+	meter       Meter
+	log         *slog.Logger
+	recent      *recent
+	cookieName  string
+	credentials *match.Names // headers by which the console could know a person
 }
 
 // New makes the gateway of a site.
 func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
-	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent()}
+	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(),
+		cookieName:  sessions.CookieName(site.Name),
+		credentials: match.NewNames(site.Console.CredentialHeaders()...)}
 }
 
 // Next forwards to the console.
@@ -91,6 +95,8 @@ type Arrival struct {
 // visit is one request on its way.
 type visit struct {
 	*match.Request
+	read      match.Request
+	heads     heads
 	w         http.ResponseWriter
 	next      Next
 	at        Arrival
@@ -104,10 +110,11 @@ type visit struct {
 
 // ServeHTTP guards one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, next Next) error {
-	q, err := match.Read(r, at.Received)
-	v := &visit{Request: q, w: w, next: next, at: at}
+	v := &visit{w: w, next: next, at: at, heads: g.heed(r.Header)}
+	v.Request = &v.read
+	err := v.read.Read(r, at.Received, v.heads.override)
 	if err == nil {
-		err = stripIdentity(r)
+		err = stripIdentity(r, v.heads.identity)
 	}
 	if err != nil && g.observing() {
 		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)
@@ -119,7 +126,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, 
 		return g.malformed(v, err)
 	}
 	onlyWebSockets(r)
-	if q.Under(Base) {
+	if v.Under(Base) {
 		return g.own(v)
 	}
 	if g.observing() {
@@ -211,9 +218,8 @@ func (g *Gateway) public(q *match.Request) bool {
 
 // identify finds the session of the request's cookie.
 func (g *Gateway) identify(ctx context.Context, v *visit) error {
-	name := sessions.CookieName(g.site.Name)
 	v.sent = v.Header["Cookie"]
-	v.cookie, v.ambiguous = onlyCookie(v.Header, name)
+	v.cookie, v.ambiguous = onlyCookie(v.sent, g.cookieName)
 	if v.cookie == "" || v.ambiguous {
 		return nil
 	}

@@ -2,76 +2,60 @@ package gateway
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/match"
 )
 
 // identityHeaders are what only Stepgate, or whatever proves people in front
 // of it, may say to a console.
-var identityHeaders = []string{"remote-user", "remote-groups", "remote-email", "remote-name",
+var identityHeaders = match.NewNames("remote-user", "remote-groups", "remote-email", "remote-name",
 	"remote-amr", "remote-auth-time", "x-remote-user", "x-remote-groups", "x-forwarded-user",
 	"x-forwarded-groups", "x-forwarded-email", "x-forwarded-preferred-username", "x-auth-request-user",
 	"x-auth-request-email", "x-auth-request-groups", "x-webauth-user",
 	// and by which some frameworks let whoever stands in front name another path
-	"x-original-url", "x-rewrite-url"}
+	"x-original-url", "x-rewrite-url")
 
 var errIdentityTrailer = errors.New("an identity header is announced as a trailer or named in Connection")
 
+// heads tells which kinds of header a request has that are not simply passed
+// on: one pass over the names, so that most requests are spared three.
+type heads struct{ override, identity, credential bool }
+
+// heed looks at the names of a request's headers.
+func (g *Gateway) heed(h http.Header) (found heads) {
+	for name := range h {
+		found.override = found.override || match.Overrides.Has(name)
+		found.identity = found.identity || identityHeaders.Has(name)
+		found.credential = found.credential || g.credentials.Has(name)
+	}
+	return found
+}
+
 // stripIdentity removes identity headers in every spelling that a console may
 // fold (CGI makes `_` of `-` and `.`), and refuses requests that try to bring
-// or remove them by other ways.
-func stripIdentity(r *http.Request) error {
-	for name := range r.Header {
-		if isIdentity(name) {
-			delete(r.Header, name)
-		}
+// or remove them by other ways. present tells whether there is one.
+func stripIdentity(r *http.Request, present bool) error {
+	if present {
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return identityHeaders.Has(name) })
 	}
 	for name := range r.Trailer {
-		if isIdentity(name) {
+		if identityHeaders.Has(name) {
 			return errIdentityTrailer
 		}
 	}
 	r.Trailer = nil // no console needs one, and credentials could follow in it
 	for _, line := range r.Header["Connection"] {
 		for token := range strings.SplitSeq(line, ",") {
-			if token = strings.TrimSpace(token); isIdentity(token) || strings.EqualFold(token, "Cookie") {
+			if token = strings.TrimSpace(token); identityHeaders.Has(token) || strings.EqualFold(token, "Cookie") {
 				return errIdentityTrailer
 			}
 		}
 	}
 	return nil
-}
-
-// isIdentity is called for every header of every request: most are told
-// apart by their length or first letter.
-func isIdentity(name string) bool {
-	if len(name) < 11 || len(name) > 30 || name[0]|0x20 != 'r' && name[0]|0x20 != 'x' {
-		return false
-	}
-	for _, id := range identityHeaders {
-		if len(id) == len(name) && sameFolded(id, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameFolded(lower, name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		switch {
-		case c >= 'A' && c <= 'Z':
-			c |= 0x20
-		case c == '_' || c == '.':
-			c = '-'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // onlyWebSockets removes every other wish to leave HTTP: past an upgrade to
@@ -90,9 +74,9 @@ func noUpgrade(r *http.Request) {
 
 // onlyCookie returns the value of the one cookie of that name. Two are
 // ambiguous: one of them may have been planted.
-func onlyCookie(h http.Header, name string) (value string, ambiguous bool) {
+func onlyCookie(lines []string, name string) (value string, ambiguous bool) {
 	found := 0
-	for _, line := range h["Cookie"] {
+	for _, line := range lines {
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = strings.TrimLeft(pair, " \t")
 			if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {

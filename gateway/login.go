@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/stepgate/stepgate/audit"
@@ -150,8 +151,8 @@ type proof struct {
 	reference string
 }
 
-// begin starts the session of a login, at first_factor.
-func (g *Gateway) begin(ctx context.Context, l *proof, id string) (*sessions.Session, *http.Cookie, error) {
+// begin makes the session of a login, at first_factor.
+func (g *Gateway) begin(l *proof, id string) (*sessions.Session, *http.Cookie, error) {
 	now := g.svc.Now()
 	var tokens []string
 	for _, c := range l.verdict.Credentials {
@@ -159,7 +160,7 @@ func (g *Gateway) begin(ctx context.Context, l *proof, id string) (*sessions.Ses
 			tokens = append(tokens, c.Value)
 		}
 	}
-	return g.svc.Sessions.Begin(ctx, sessions.Record{
+	return g.svc.Sessions.Begin(sessions.Record{
 		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Challenge: id,
 		BeganAt: now, ExpiresAt: now.Add(challenge.Lifetime), Idle: challenge.Lifetime,
 		Address: l.at.Address, Browser: browserLabel(l.Request.Request),
@@ -169,14 +170,7 @@ func (g *Gateway) begin(ctx context.Context, l *proof, id string) (*sessions.Ses
 // challenge holds the answer back and asks for the second factor.
 func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) error {
 	id := challenge.NewID()
-	live, ck, err := g.begin(ctx, l, id)
-	if err != nil {
-		return g.fault(l.visit, err)
-	}
-	rec := challenge.Record{ID: id, Session: live.ID, Subject: live.Subject, Site: g.site.Name,
-		Purpose: challenge.Login, Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
-		ReturnTo: l.returnTo(), Escrow: true, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
-	err = g.svc.Escrow.Hold(ctx, id, live.EscrowKey(), escrow.Held{Answer: l.held, URL: l.shownAt()}, rec.ExpiresAt, g.bound(rec)...)
+	live, ck, err := g.begin(l, id)
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
@@ -184,7 +178,18 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
-	if err := g.svc.Flow.Begin(ctx, rec, visitor, d.Reasons); err != nil {
+	rec := challenge.Record{ID: id, Session: live.ID, Subject: live.Subject, Site: g.site.Name,
+		Purpose: challenge.Login, Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
+		ReturnTo: l.returnTo(), Escrow: true, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
+	held := escrow.Held{Answer: l.held, URL: l.shownAt()}
+	err = together(
+		func() error { return g.svc.Sessions.Start(ctx, live) },
+		func() error {
+			return g.svc.Escrow.Hold(ctx, id, live.EscrowKey(), held, rec.ExpiresAt, g.bound(rec)...)
+		},
+		func() error { return g.svc.Flow.Begin(ctx, rec, visitor, d.Reasons) },
+	)
+	if err != nil {
 		return g.fault(l.visit, err)
 	}
 	http.SetCookie(l.w, ck)
@@ -193,6 +198,18 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 		return nil
 	}
 	return g.toChallenge(l.visit, d)
+}
+
+// together does what does not depend on each other at once: with stores that
+// are far away, a login waits for one answer instead of several.
+func together(all ...func() error) error {
+	errs := make([]error, len(all))
+	var doing sync.WaitGroup
+	for i, do := range all {
+		doing.Go(func() { errs[i] = do() })
+	}
+	doing.Wait()
+	return errors.Join(errs...)
 }
 
 // bound is what an escrow is sealed to.
@@ -216,7 +233,10 @@ func (g *Gateway) withoutCredentials(l *proof) {
 
 // releaseAtOnce serves a person who passed in this browser minutes ago.
 func (g *Gateway) releaseAtOnce(ctx context.Context, l *proof, d policy.Decision) error {
-	live, _, err := g.begin(ctx, l, "")
+	live, _, err := g.begin(l, "")
+	if err == nil {
+		err = g.svc.Sessions.Start(ctx, live)
+	}
 	if err != nil {
 		return g.fault(l.visit, err)
 	}

@@ -86,9 +86,10 @@ func (v *verified) signIn(t testing.TB, live *sessions.Sessions) {
 	now := time.Now()
 	who, err := identity.NewSubject("console", "alice")
 	fatal(t, err)
-	first, _, err := live.Begin(t.Context(), sessions.Record{Site: "console", Source: "console", Subject: who,
+	first, _, err := live.Begin(sessions.Record{Site: "console", Source: "console", Subject: who,
 		Challenge: "c", BeganAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour})
 	fatal(t, err)
+	fatal(t, live.Start(t.Context(), first))
 	raised, ck, err := live.Raise(t.Context(), first, nil, "", time.Hour, time.Hour)
 	fatal(t, err)
 	h := http.Header{"Set-Cookie": {consoleSession}}

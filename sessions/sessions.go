@@ -179,10 +179,10 @@ func (s *Sessions) use(live *Session, now time.Time) {
 	})
 }
 
-// Begin starts a session at first_factor. It chooses id and family, binds the
-// tokens that the console issued, and returns the cookie that the browser
-// must get.
-func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Session, *http.Cookie, error) {
+// Begin makes a session at first_factor, which Start stores. It chooses id and
+// family, binds the tokens that the console issued, and returns the cookie
+// that the browser must get once the session is stored.
+func (s *Sessions) Begin(rec Record, tokens ...string) (*Session, *http.Cookie, error) {
 	cl := newClaim().withToken(rec.Subject)
 	rec.ID, rec.Family, rec.Level = cl.token.id(), cl.family, identity.FirstFactor
 	rec.SeenAt, rec.Bound = rec.BeganAt, nil
@@ -193,11 +193,12 @@ func (s *Sessions) Begin(ctx context.Context, rec Record, tokens ...string) (*Se
 	if err != nil {
 		return nil, nil, err
 	}
-	epoch := s.near.now()
-	if err := s.Store.Create(ctx, rec); err != nil {
-		return nil, nil, err
-	}
-	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), epoch), ck, nil
+	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), s.near.now()), ck, nil
+}
+
+// Start stores a session that was begun.
+func (s *Sessions) Start(ctx context.Context, live *Session) error {
+	return s.Store.Create(ctx, live.Record)
 }
 
 // Raise makes a first_factor session verified, for lifetime and with idle

@@ -159,8 +159,9 @@ func check(t testing.TB, err error) {
 func begin(t testing.TB, s *Sessions, tokens ...string) (*Session, *http.Cookie) {
 	t.Helper()
 	now := s.Now()
-	live, ck, err := s.Begin(t.Context(), Record{Site: "wiki", Source: "console", Subject: alice, BeganAt: now, ExpiresAt: now.Add(30 * time.Minute), Idle: 30 * time.Minute}, tokens...)
+	live, ck, err := s.Begin(Record{Site: "wiki", Source: "console", Subject: alice, BeganAt: now, ExpiresAt: now.Add(30 * time.Minute), Idle: 30 * time.Minute}, tokens...)
 	check(t, err)
+	check(t, s.Start(t.Context(), live))
 	return live, ck
 }
 

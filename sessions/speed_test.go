@@ -47,8 +47,9 @@ func begun(t testing.TB) (*Sessions, *oneRecord, string) {
 	store := new(oneRecord)
 	s := over(t, store, ring, time.Now)
 	now := time.Now()
-	live, _, err := s.Begin(context.Background(), Record{Site: "console", BeganAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour})
+	live, _, err := s.Begin(Record{Site: "console", BeganAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour})
 	check(t, err)
+	check(t, s.Start(t.Context(), live))
 	_, ck, err := s.Raise(context.Background(), live, nil, "", time.Hour, time.Hour)
 	check(t, err)
 	return s, store, ck.Value
