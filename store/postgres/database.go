@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/stepgate/stepgate/store/accountsql"
+)
+
+// database is the store as the shared queries see it.
+type database struct{ *Accounts }
+
+// attempts let a caller meet each connection of the pool once after all of
+// them were cut.
+const attempts = poolSize + 1
+
+// Read implements accountsql.Database.
+func (d database) Read(ctx context.Context, do func(accountsql.Reader) error) error {
+	return d.try(ctx, func(ctx context.Context, db *sql.DB) error {
+		err := do(numbered{db})
+		if err != nil {
+			return &undone{err}
+		}
+		return nil
+	})
+}
+
+// Write implements accountsql.Database.
+func (d database) Write(ctx context.Context, do func(accountsql.Tx) error) error {
+	return d.try(ctx, func(ctx context.Context, db *sql.DB) error { return transaction(ctx, db, do) })
+}
+
+// Lock implements accountsql.Database. Two keys of one hash only wait for each
+// other.
+func (d database) Lock(ctx context.Context, tx accountsql.Tx, key string) error {
+	hash := sha256.Sum256([]byte("stepgate budget " + key))
+	_, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(binary.BigEndian.Uint64(hash[:8])))
+	return err
+}
+
+// try runs do within the patience of a caller, and once more where it is
+// certain that nothing happened and likely that it will.
+func (a *Accounts) try(ctx context.Context, do func(context.Context, *sql.DB) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	db, err := a.pool()
+	if err != nil {
+		return a.fault(err)
+	}
+	for range attempts {
+		if err = do(ctx, db); err == nil || ctx.Err() != nil || !again(err) {
+			break
+		}
+	}
+	return a.fault(err)
+}
+
+// undone is an error after which it is certain that nothing was written.
+type undone struct{ error }
+
+func (u *undone) Unwrap() error { return u.error }
+
+// transaction runs do as one. READ COMMITTED is said, since the default may be
+// another: after a lock, the next statement has to see what its last holder
+// committed.
+func transaction(ctx context.Context, db *sql.DB, do func(accountsql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return &undone{err}
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := do(numberedTx{numbered{tx}, tx}); err != nil {
+		return &undone{err}
+	}
+	return tx.Commit()
+}
+
+// again tells whether another attempt is safe and promising: the connection
+// broke before the commit was sent, or the server itself says that it rolled
+// back.
+func again(err error) bool {
+	return slices.Contains(rolledBack, state(err)) || errors.As(err, new(*undone)) && broken(err)
+}
