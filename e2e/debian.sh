@@ -11,7 +11,7 @@ packages=(
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
 	redis-server redis-tools postgresql-15
 	# What a root needs to start anything at all.
-	base-files libc-bin
+	base-files libc-bin dash
 )
 
 say() { echo "debian: $*" >&2; }
@@ -88,6 +88,7 @@ root:x:0:0:root:/root:/bin/sh
 postgres:x:5432:5432::/tmp:/bin/sh
 PASSWD
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
+ln -sf dash "$root/bin/sh"
 
 # PHP's extensions are switched on by package scripts, which did not run; the numbers keep the
 # order that Debian gives them, since some need others.
