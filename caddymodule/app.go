@@ -120,11 +120,15 @@ func (a *App) checkStores() error {
 
 // checkFiles reads what must be readable when stores are opened.
 func (a *App) checkFiles() error {
-	if a.Sessions == nil || a.Sessions.Redis == nil {
-		return nil
+	if a.Sessions != nil && a.Sessions.Redis != nil {
+		if _, _, err := a.Sessions.Redis.TLS.load(); err != nil {
+			return err
+		}
 	}
-	_, _, err := a.Sessions.Redis.TLS.load()
-	return err
+	if a.Accounts != nil && a.Accounts.Postgres != nil {
+		return a.Accounts.Postgres.checkFiles()
+	}
+	return nil
 }
 
 // checkKeysShared looks for master keys that only this machine has.

@@ -1,12 +1,15 @@
 package caddymodule
 
 import (
+	"crypto/tls"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/stepgate/stepgate/store/postgres"
 )
 
 // lasting is an error that waiting does not mend.
@@ -20,7 +23,7 @@ func answered(err error) bool {
 	var pg *pgconn.PgError
 	var rd redis.Error
 	switch {
-	case errors.As(err, new(*lasting)):
+	case errors.As(err, new(*lasting)), errors.Is(err, postgres.ErrRefused), errors.As(err, new(*tls.CertificateVerificationError)):
 		return true
 	case errors.As(err, &pg):
 		return slices.Contains(lastingStates, pg.Code) || slices.Contains(lastingStates, pg.Code[:2])

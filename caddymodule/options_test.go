@@ -167,6 +167,7 @@ func roundTrip(t *testing.T, object map[string]any, into any) {
 func TestJSONRefused(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	const console = `"first_factor":[{"console":{"preset":"dokuwiki"}}]`
+	t.Setenv("STEPGATE_DSN", "host=a password=hunter2")
 	const accounts = `"accounts":{"postgres":{"dsn":"host=a"}}`
 	for name, c := range map[string]struct{ site, app, says string }{
 		"unknown_word":        {`"name":"a","protcet":[],` + console, `{}`, "protcet"},
@@ -199,6 +200,9 @@ func TestJSONRefused(t *testing.T) {
 		"app_secret":          {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a","password":"{file./nonsense}"}}}`, "password: "},
 		"app_secret_sentinel": {`"name":"a",` + console, `{"sessions":{"redis":{"addresses":["a:1"],"sentinel":{"name":"m","password":"{env.STEPGATE_MISSING}"}}},` + accounts + `}`, "sentinel password: "},
 		"app_ca":              {`"name":"a",` + console, `{"shared_storage":true,"sessions":{"redis":{"addresses":["a:1"],"tls":{"ca":"/nonsense"}}},` + accounts + `}`, "ca: "},
+		"app_dsn":             {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a sslmode=nonsense"}}}`, "sslmode"},
+		"app_dsn_file":        {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a sslmode=verify-full sslrootcert=/nonsense"}}}`, "/nonsense"},
+		"app_dsn_env":         {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"{env.STEPGATE_DSN}"}}}`, "a password in the DSN"},
 		"app_unknown":         {`"name":"a",` + console, `{"brand":"{evn.BRAND}"}`, "{evn.BRAND}"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -261,7 +261,7 @@ func TestStoreLost(t *testing.T) {
 	if g.reached.count.Load() != before {
 		t.Error("a request reached the console")
 	}
-	if err := held[accountsFile](t).Close(); err != nil {
+	if err := held[*sqlite.Accounts](t).Close(); err != nil {
 		t.Fatal(err)
 	}
 	b := g.browser()

@@ -16,6 +16,7 @@ import (
 	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/seal"
 	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/store/accountsql"
 	"github.com/stepgate/stepgate/store/sqlite"
 )
 
@@ -31,7 +32,7 @@ type sessionStore interface {
 type accountStore interface {
 	accounts.Store
 	Budgets() limits.Store
-	Audit() audit.Trail
+	Audit() accountsql.Trail
 	Close() error
 }
 
@@ -73,19 +74,10 @@ func (a *App) openStores() (s stores, err error) {
 
 func (a *App) openAccountsFile(s *stores) error {
 	path := filepath.Join(a.dir, "accounts.db")
-	file, err := hold(a, "accounts "+path, func() (accountsFile, error) {
-		f, err := sqlite.OpenAccounts(path)
-		return accountsFile{f}, err
-	})
+	file, err := hold(a, "accounts "+path, func() (*sqlite.Accounts, error) { return sqlite.OpenAccounts(path) })
 	s.accounts, s.key = file, s.key+path
 	return err
 }
-
-// accountsFile is the embedded accounts store.
-type accountsFile struct{ *sqlite.Accounts }
-
-// Audit implements accountStore.
-func (f accountsFile) Audit() audit.Trail { return f.Accounts.Audit() }
 
 func (a *App) openSessionsFile(s *stores) error {
 	path := filepath.Join(a.dir, "sessions.db")
