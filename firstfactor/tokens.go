@@ -26,7 +26,11 @@ func (c *Console) StripHeaders(h http.Header, bound func(token string) bool) {
 	}
 }
 
-// isCredential is called for every header of every request.
+// CredentialHeaders are the names that StripHeaders looks for.
+func (c *Console) CredentialHeaders() []string {
+	return slices.Concat(authorization[:], c.SessionHeaders)
+}
+
 func (c *Console) isCredential(header string) bool {
 	same := func(name string) bool { return match.SameHeader(name, header) }
 	return slices.ContainsFunc(authorization[:], same) || slices.ContainsFunc(c.SessionHeaders, same)

@@ -70,13 +70,15 @@ type Gateway struct {
 	recent      *recent
 	cookieName  string
 	credentials *match.Names // headers by which the console could know a person
+	heeded      *match.Names // and all others that are looked for
 }
 
 // New makes the gateway of a site.
 func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
+	credentials := match.NewNames(site.Console.CredentialHeaders()...)
 	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(),
 		cookieName:  sessions.CookieName(site.Name),
-		credentials: match.NewNames(site.Console.CredentialHeaders()...)}
+		credentials: credentials, heeded: credentials.With(identityHeaders).With(match.Overrides)}
 }
 
 // Next forwards to the console.

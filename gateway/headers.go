@@ -22,15 +22,18 @@ var identityHeaders = match.NewNames("remote-user", "remote-groups", "remote-ema
 var errIdentityTrailer = errors.New("an identity header is announced as a trailer or named in Connection")
 
 // heads tells which kinds of header a request has that are not simply passed
-// on: one pass over the names, so that most requests are spared three.
+// on.
 type heads struct{ override, identity, credential bool }
 
-// heed looks at the names of a request's headers.
+// heed looks at the names of a request's headers: one pass, after which most
+// requests are spared the three that act.
 func (g *Gateway) heed(h http.Header) (found heads) {
 	for name := range h {
-		found.override = found.override || match.Overrides.Has(name)
-		found.identity = found.identity || identityHeaders.Has(name)
-		found.credential = found.credential || g.credentials.Has(name)
+		if g.heeded.Has(name) {
+			found.override = found.override || match.Overrides.Has(name)
+			found.identity = found.identity || identityHeaders.Has(name)
+			found.credential = found.credential || g.credentials.Has(name)
+		}
 	}
 	return found
 }

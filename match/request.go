@@ -22,16 +22,26 @@ type Request struct {
 	room    struct{ methods, paths, rawQs [1]string } // for the plain case: nothing more to allocate
 }
 
-// overrides are the headers by which frameworks let a client replace the
+// Overrides are the headers by which frameworks let a client replace the
 // method (Rails, Symfony, ASP.NET, Express' method-override).
-var overrides = [...]string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
+var Overrides = NewNames("X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
 
 // Read reads r. received is the URL before any rewrite; nil if there was none.
 func Read(r *http.Request, received *url.URL) (*Request, error) {
-	if r.Method == http.MethodTrace {
-		return nil, ErrMalformed // it would show the client what we add for the console
+	q := new(Request)
+	if err := q.Read(r, received, true); err != nil {
+		return nil, err
 	}
-	q := &Request{Request: r}
+	return q, nil
+}
+
+// Read is the other Read in place. overrides says whether a header of r may be
+// one of Overrides.
+func (q *Request) Read(r *http.Request, received *url.URL, overrides bool) error {
+	*q = Request{Request: r}
+	if r.Method == http.MethodTrace {
+		return ErrMalformed // it would show the client what we add for the console
+	}
 	q.paths, q.rawQs = q.room.paths[:0], append(q.room.rawQs[:0], r.URL.RawQuery)
 	err := q.addPath(r.URL)
 	if received != nil && *received != *r.URL {
@@ -40,25 +50,22 @@ func Read(r *http.Request, received *url.URL) (*Request, error) {
 			q.rawQs = append(q.rawQs, received.RawQuery)
 		}
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		q.addMethods(overrides)
 	}
-	q.addMethods()
-	return q, nil
+	return err
 }
 
 // addMethods adds the method as sent and as overridden. An extended CONNECT
 // (RFC 8441) is a WebSocket's GET in HTTP/2 and 3.
-func (q *Request) addMethods() {
+func (q *Request) addMethods(overrides bool) {
 	m := q.Method
 	if m == http.MethodConnect && (q.Header.Get(":protocol") != "" || q.ProtoMajor >= 2) {
 		m = http.MethodGet
 	}
 	q.methods = append(q.room.methods[:0], m)
-	for name, values := range q.Header {
-		if isOverride(name) {
-			q.override(values)
-		}
+	if overrides {
+		q.addOverrides()
 	}
 	if !slices.ContainsFunc(q.rawQs, mayOverride) {
 		return
@@ -68,18 +75,18 @@ func (q *Request) addMethods() {
 	}
 }
 
+func (q *Request) addOverrides() {
+	for name, values := range q.Header {
+		if Overrides.Has(name) {
+			q.override(values)
+		}
+	}
+}
+
 func (q *Request) override(values []string) {
 	for _, v := range values {
 		q.methods = append(q.methods, strings.ToUpper(strings.TrimSpace(v)))
 	}
-}
-
-// isOverride is called for every header of every request.
-func isOverride(name string) bool {
-	if len(name) < len("X-Http-Method") || name[0]|0x20 != 'x' {
-		return false
-	}
-	return slices.ContainsFunc(overrides[:], func(o string) bool { return SameHeader(o, name) })
 }
 
 // mayOverride spares most requests the parsing of their query.
