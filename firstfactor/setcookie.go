@@ -124,6 +124,12 @@ func (ch Changes) End() bool {
 	return len(ch.Deleted) > 0 && !kept
 }
 
+// Touches tells whether an answer's head can change the console's session, or
+// has a cookie to seal: most have neither.
+func (c *Console) Touches(h http.Header) bool {
+	return len(h["Set-Cookie"]) > 0 || slices.ContainsFunc(c.SessionHeaders, func(name string) bool { return len(h.Values(name)) > 0 })
+}
+
 // Changes reads the session cookies and headers of an answer's head. A cookie
 // that is set counts as set even if a later line removes it, since not every
 // client obeys; it counts as removed if its last line does so, which is what a

@@ -94,10 +94,13 @@ type Arrival struct {
 	Subrequest func(r *http.Request, path string) *http.Request
 }
 
-// visit is one request on its way.
+// visit is one request on its way. What it takes lies in it, for one
+// allocation; it may outlive the request, as streams do.
 type visit struct {
 	*match.Request
 	read      match.Request
+	answer    answer
+	private   [1]string // Cache-Control
 	heads     heads
 	w         http.ResponseWriter
 	next      Next

@@ -96,7 +96,10 @@ var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-
 
 // unshare keeps the answer to a verified request out of shared caches (RFC
 // 9111, section 5.2.2.7), whatever the console said.
-func unshare(h http.Header) {
+func unshare(h http.Header) { unshareIn(new([1]string), h) }
+
+// unshareIn has room for the header's line.
+func unshareIn(room *[1]string, h http.Header) {
 	for _, name := range cdnHeaders {
 		delete(h, name)
 	}
@@ -105,7 +108,8 @@ func unshare(h http.Header) {
 		return
 	}
 	if len(given) == 0 {
-		h["Cache-Control"] = []string{"private"}
+		room[0] = "private"
+		h["Cache-Control"] = room[:]
 		return
 	}
 	kept := []string{"private"}

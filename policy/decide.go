@@ -14,6 +14,9 @@ func Decide(f Facts) Decision {
 	}
 }
 
+// verified is what most requests come to.
+var verified = decide(Pass, Reason{Code: ReasonVerified})
+
 // atRequest asks in an order that matters: a login is watched whoever sends
 // it, a pending challenge is met on any page load, and only then do public
 // and protected differ.
@@ -28,7 +31,7 @@ func atRequest(f Facts) Decision {
 	case f.Login:
 		return decide(Watch, Reason{Code: ReasonLogin})
 	case f.Level == identity.Verified:
-		return decide(Pass, Reason{Code: ReasonVerified})
+		return verified
 	case f.Level == identity.FirstFactor && f.Navigation:
 		return decide(Challenge, Reason{Code: ReasonChallengeDue})
 	case f.Public:
