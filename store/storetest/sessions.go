@@ -45,14 +45,18 @@ func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
 }
 
 // newSession has a value in every field.
-func newSession(now time.Time) sessions.Record {
+func newSession(now time.Time) sessions.Record { return newSessionOf(alice, now) }
+
+// newSessionOf has an id in its subject's shard, as all sessions do.
+func newSessionOf(who identity.Subject, now time.Time) sessions.Record {
 	r := sessions.Record{
-		Site: "wiki", Source: "console", Subject: alice, Level: identity.Verified, AMR: []string{"pwd", "otp"},
+		Site: "wiki", Source: "console", Subject: who, Level: identity.Verified, AMR: []string{"pwd", "otp"},
 		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
 		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1", Waiting: "shown/c1",
 		Bound: [][]byte{{1, 0, 255}, {2}}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
 	}
 	_, _ = rand.Read(r.ID[:])
+	r.ID[0] = sessions.ShardOf(who)
 	_, _ = rand.Read(r.Family[:])
 	return r
 }
@@ -74,7 +78,7 @@ func sameSession(t *testing.T, got, want sessions.Record) {
 func sessionRoundTrip(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
 	full := newSession(now)
-	bare := sessions.Record{ID: sessions.ID{1}, Subject: alice, Level: identity.FirstFactor,
+	bare := sessions.Record{ID: sessions.ID{sessions.ShardOf(alice)}, Subject: alice, Level: identity.FirstFactor,
 		SeenAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour}
 	empty := newSession(now)
 	empty.AMR, empty.Bound = []string{}, [][]byte{}
@@ -95,8 +99,8 @@ func sessionOddNames(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
 	ids := map[string]sessions.ID{}
 	for _, name := range oddNames {
-		r := newSession(now)
-		r.Subject.Name, ids[name] = name, r.ID
+		r := newSessionOf(identity.Subject{Realm: alice.Realm, Name: name}, now)
+		ids[name] = r.ID
 		must(t, s.Create(ctx, r))
 		got, err := s.Find(ctx, r.ID, now)
 		must(t, err)
@@ -115,7 +119,7 @@ func sessionCreateTwice(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
 	first := newSession(now)
 	second := newSession(now)
-	second.ID, second.Subject.Name = first.ID, "mallory"
+	second.ID, second.Family = first.ID, sessions.Family{}
 	must(t, s.Create(ctx, first))
 	wantUnknown(t, "create with an id in use", s.Create(ctx, second), sessions.ErrNotFound)
 	got, err := s.Find(ctx, first.ID, now)
@@ -228,8 +232,9 @@ func sessionEndCrowd(t *testing.T, s sessions.Store) {
 
 func sessionEndSubject(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
-	mine, other, realm := []sessions.Record{newSession(now), newSession(now)}, newSession(now), newSession(now)
-	other.Subject.Name, realm.Subject.Realm = "bob", "blog"
+	mine := []sessions.Record{newSession(now), newSession(now)}
+	other := newSessionOf(identity.Subject{Realm: alice.Realm, Name: "bob"}, now)
+	realm := newSessionOf(identity.Subject{Realm: "blog", Name: alice.Name}, now)
 	for _, r := range append(mine, other, realm) {
 		must(t, s.Create(ctx, r))
 	}
