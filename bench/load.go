@@ -3,100 +3,46 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 )
 
-// conn is one connection of the load generator. It sends the same bytes again
-// and again and reads of an answer no more than it must: net/http's client
-// costs more than the proxy that is measured.
-type conn struct {
-	net.Conn
-	in      *bufio.Reader
-	request []byte
-	took    []time.Duration // of this slice
+// client is a connection that asks for the page.
+type client interface {
+	exchange() error
+	Close() error
 }
 
-// request is what Chromium sends for a page, the most that Stepgate can have
-// to look at in a request without a body.
-const request = "GET /projects/42/settings HTTP/1.1\r\n" +
-	"Host: %s\r\n" +
-	"Sec-Ch-Ua: \"Chromium\";v=\"140\", \"Not=A?Brand\";v=\"24\"\r\n" +
-	"Sec-Ch-Ua-Mobile: ?0\r\n" +
-	"Sec-Ch-Ua-Platform: \"Linux\"\r\n" +
-	"Upgrade-Insecure-Requests: 1\r\n" +
-	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n" +
-	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n" +
-	"Sec-Fetch-Site: same-origin\r\n" +
-	"Sec-Fetch-Mode: navigate\r\n" +
-	"Sec-Fetch-User: ?1\r\n" +
-	"Sec-Fetch-Dest: document\r\n" +
-	"Accept-Encoding: gzip, deflate, br, zstd\r\n" +
-	"Accept-Language: en-US,en;q=0.9\r\n" +
-	"Cookie: theme=dark; %s\r\n\r\n"
+// variant is one way for a request to take.
+type variant struct {
+	name    string
+	proxy   *proxy
+	site    addresses
+	cookies []string // Cookie headers that its gateway knows
+	every   int      // takes part in each round, or in each fourth
+	conns   []client
+}
 
-// dial opens the connections to an address, which stay open over all slices.
-func dial(address, cookies string) (conns []*conn, err error) {
-	for range connections {
-		c, err := net.Dial("tcp", address)
+// dial opens the connections of a variant, which stay open over all slices.
+func (v *variant) dial(open func(string, func() string) (client, error), address string) error {
+	next := turns(v.cookies)
+	for i := range connections {
+		c, err := open(address, next(i))
 		if err != nil {
-			return conns, err
+			return fmt.Errorf("%s: %w", v.name, err)
 		}
-		conns = append(conns, &conn{Conn: c, in: bufio.NewReader(c), request: fmt.Appendf(nil, request, address, cookies)})
-	}
-	return conns, nil
-}
-
-// run sends one request after the other until the deadline.
-func (c *conn) run(deadline time.Time) error {
-	c.took = c.took[:0]
-	for began := time.Now(); began.Before(deadline); {
-		if _, err := c.Write(c.request); err != nil {
-			return err
-		}
-		if err := c.readAnswer(); err != nil {
-			return err
-		}
-		now := time.Now()
-		c.took = append(c.took, now.Sub(began))
-		began = now
+		v.conns = append(v.conns, c)
 	}
 	return nil
 }
 
-var (
-	okLine       = []byte("HTTP/1.1 200 ")
-	lengthHeader = []byte("Content-Length: ")
-)
-
-// readAnswer takes no answer but a page: one that Stepgate, or a proxy in
-// trouble, gave instead would be measured as a fast one.
-func (c *conn) readAnswer() error {
-	line, err := c.in.ReadSlice('\n')
-	if err != nil || !bytes.HasPrefix(line, okLine) {
-		return errors.Join(err, fmt.Errorf("the answer was %q", line))
+func (v *variant) close() {
+	for _, c := range v.conns {
+		_ = c.Close()
 	}
-	length := -1
-	for len(line) > 2 && err == nil {
-		line, err = c.in.ReadSlice('\n')
-		if n, ok := bytes.CutPrefix(line, lengthHeader); ok {
-			length, _ = strconv.Atoi(string(bytes.TrimSpace(n)))
-		}
-	}
-	if err == nil && length != pageSize {
-		return fmt.Errorf("the answer has %d bytes", length)
-	}
-	if err == nil {
-		_, err = c.in.Discard(length)
-	}
-	return err
 }
 
 // slice is what one variant did in a short time.
@@ -108,49 +54,63 @@ type slice struct {
 }
 
 // slice loads a variant from all connections at once.
-func (b *setup) slice(v *variant, length time.Duration) (s slice, err error) {
-	before, err := b.clocks(v)
+func (l *lab) slice(v *variant, length time.Duration) (s slice, err error) {
+	before, err := l.clocks(v)
 	if err != nil {
 		return s, err
 	}
 	began := time.Now()
-	if err := runAll(v.conns, began.Add(length)); err != nil {
+	if s.took, err = runAll(v.conns, began.Add(length)); err != nil {
 		return s, fmt.Errorf("%s: %w", v.name, err)
 	}
-	s.wall = time.Since(began)
-	after, err := b.clocks(v)
+	s.wall, s.requests = time.Since(began), len(s.took)
+	after, err := l.clocks(v)
 	s.proxy, s.load, s.all = after.proxy-before.proxy, after.load-before.load, after.all-before.all
-	for _, c := range v.conns {
-		s.took = append(s.took, c.took...)
-	}
-	s.requests = len(s.took)
 	return s, err
 }
 
-func runAll(conns []*conn, deadline time.Time) error {
-	errs := make([]error, len(conns))
+// runAll sends requests on all connections until the deadline, and returns
+// how long each took.
+func runAll(conns []client, deadline time.Time) ([]time.Duration, error) {
+	took, errs := make([][]time.Duration, len(conns)), make([]error, len(conns))
 	var all sync.WaitGroup
 	for i, c := range conns {
-		all.Go(func() { errs[i] = c.run(deadline) })
+		all.Go(func() { took[i], errs[i] = runOne(c, deadline) })
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	var joined []time.Duration
+	for _, t := range took {
+		joined = append(joined, t...)
+	}
+	return joined, errors.Join(errs...)
+}
+
+func runOne(c client, deadline time.Time) (took []time.Duration, err error) {
+	for began := time.Now(); began.Before(deadline); {
+		if err := c.exchange(); err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		took = append(took, now.Sub(began))
+		began = now
+	}
+	return took, nil
 }
 
 type clocks struct{ proxy, load, all time.Duration }
 
-func (b *setup) clocks(v *variant) (c clocks, err error) {
-	if c.load, err = cpu(os.Getpid()); err != nil {
+func (l *lab) clocks(v *variant) (c clocks, err error) {
+	if c.load, err = cpuOf(os.Getpid()); err != nil {
 		return c, err
 	}
 	c.all = c.load
-	for _, p := range b.processes {
-		used, err := cpu(p.cmd.Process.Pid)
+	for _, p := range l.processes {
+		used, err := p.cpu()
 		if err != nil {
 			return c, err
 		}
 		c.all += used
-		if p == v.proxy {
+		if p == v.proxy.process {
 			c.proxy = used
 		}
 	}

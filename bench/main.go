@@ -8,120 +8,121 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
 const (
 	connections = 32
-	sliceLength = 300 * time.Millisecond
+	sliceLength = 250 * time.Millisecond
 	warmUp      = time.Second
 )
 
 // options are the command's flags.
 type options struct {
-	pairs   int
-	profile string
+	only     string
+	quick    bool
+	pairs    int
+	sessions int
+	redis    string
+	postgres string
+	out      string
+	profile  string
+}
+
+// part is one measurement, which starts all that it needs by itself.
+type part struct {
+	name string
+	run  func(*lab) error
+}
+
+// parts are in the order of print. The first three share what they start.
+var parts = []part{
+	{"requests", (*lab).measureRequests},
+	{"tls", (*lab).measureTLS},
+	{"operations", (*lab).countOperations},
+	{"revocation", (*lab).measureRevocation},
+	{"growth", (*lab).measureGrowth},
+	{"storm", (*lab).measureStorm},
+	{"challenges", (*lab).measureChallenges},
 }
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == upstreamRole {
-		fmt.Fprintln(os.Stderr, serveUpstream(os.Args[2]))
+	if len(os.Args) == 3 && servers[os.Args[1]] != nil {
+		fmt.Fprintln(os.Stderr, serve(os.Args[2], servers[os.Args[1]]))
 		os.Exit(1)
 	}
 	runtime.LockOSThread() // the children die with the thread that started them
-	var o options
-	quick := flag.Bool("quick", false, "a few slices only, to see that everything runs")
-	flag.IntVar(&o.pairs, "pairs", 80, "slices of each variant")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the proxy with Stepgate to this `file`")
-	flag.Parse()
-	if *quick {
-		o.pairs = 2
-	}
-	if o.pairs < 1 {
-		fmt.Fprintln(os.Stderr, "bench: -pairs must be at least 1")
-		os.Exit(2)
-	}
-	if err := run(os.Stdout, o); err != nil {
+	o := flags()
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// run starts everything, measures, prints, and stops everything.
-func run(out io.Writer, o options) error {
-	b, err := newSetup()
-	if err != nil {
-		return err
+func flags() (o options) {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
 	}
-	defer b.stop()
-	b.stopOnInterrupt()
-	if err := b.start(); err != nil {
-		return err
-	}
-	defer b.close()
-	for _, v := range b.variants() {
-		if _, err := b.slice(v, warmUp); err != nil {
-			return err
+	flag.StringVar(&o.only, "only", strings.Join(names, ","), "`parts` to run")
+	flag.BoolVar(&o.quick, "quick", false, "as little as shows that everything runs")
+	flag.IntVar(&o.pairs, "pairs", 200, "slices of each variant")
+	flag.IntVar(&o.sessions, "sessions", 100_000, "live sessions in Redis while requests are measured")
+	flag.StringVar(&o.redis, "redis", "", "`address` of an empty Redis that runs already")
+	flag.StringVar(&o.postgres, "postgres", "", "`DSN` of an empty database that is there already")
+	flag.StringVar(&o.out, "out", "", "`folder` for tables (Markdown) and charts (SVG)")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the proxy with Stepgate and Redis to this `file`")
+	flag.Parse()
+	for name := range strings.SplitSeq(o.only, ",") {
+		if !slices.Contains(names, name) {
+			fmt.Fprintf(os.Stderr, "bench: no part is called %q; there are %s\n", name, strings.Join(names, ", "))
+			os.Exit(2)
 		}
 	}
-	results, err := b.measure(o.pairs)
-	if err != nil {
-		return err
+	if o.quick {
+		o.pairs, o.sessions = 2, 2000
 	}
-	for _, r := range results {
-		if err := b.countHeap(r); err != nil {
-			return err
-		}
+	if o.pairs < 1 || (o.redis == "") != (o.postgres == "") {
+		fmt.Fprintln(os.Stderr, "bench: -pairs must be at least 1, and -redis and -postgres stand together or not at all")
+		os.Exit(2)
 	}
-	ceiling, err := b.slice(b.direct, warmUp)
-	if err != nil {
-		return err
-	}
-	results = append(results, &series{variant: b.direct, slices: []slice{ceiling}})
-	if err := report(out, b.binary, results); err != nil || o.profile == "" {
-		return err
-	}
-	return b.takeProfile(o.profile)
+	return o
 }
 
-// measure lets the variants take turns, each slice between two of bare Caddy.
-func (b *setup) measure(pairs int) ([]*series, error) {
-	bare := &series{variant: b.bare}
-	others := []*series{{variant: b.control}, {variant: b.stepgate}, {variant: b.beside}}
-	before, err := b.slice(b.bare, sliceLength)
+func (o options) has(part string) bool { return slices.Contains(strings.Split(o.only, ","), part) }
+
+// run runs the chosen parts one after the other, and stops what they started.
+func run(o options) error {
+	l, err := newLab(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i := range pairs * len(others) {
-		s := others[(i+i/len(others))%len(others)] // another order each time
-		between, err := b.slice(s.variant, sliceLength)
-		if err != nil {
-			return nil, err
-		}
-		after, err := b.slice(b.bare, sliceLength)
-		if err != nil {
-			return nil, err
-		}
-		s.slices, bare.slices = append(s.slices, between), append(bare.slices, after)
-		s.compare(between, before, after)
-		before = after
+	defer l.close()
+	l.stopOnInterrupt()
+	if err := l.build(); err != nil {
+		return err
 	}
-	return append([]*series{bare}, others...), nil
+	for _, p := range parts {
+		if !o.has(p.name) {
+			continue
+		}
+		say("%s", p.name)
+		if err := p.run(l); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
 }
 
-// countHeap counts what a variant allocates for a request, apart from the
-// turns: variants may share a process.
-func (b *setup) countHeap(r *series) error {
-	before, err := r.proxy.heap()
-	if err != nil {
-		return err
-	}
-	s, err := b.slice(r.variant, warmUp)
-	if err != nil {
-		return err
-	}
-	after, err := r.proxy.heap()
-	n := float64(s.requests)
-	r.heap = heap{(after.objects - before.objects) / n, (after.bytes - before.bytes) / n, (after.collections - before.collections) / n}
-	return err
+// say tells how far it is, apart from the results.
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
+}
+
+// publish prints a part's report, and keeps it where the flag says.
+func (l *lab) publish(name string, write func(io.Writer)) error {
+	write(os.Stdout)
+	return l.keep(name+".md", write)
 }

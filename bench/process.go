@@ -21,26 +21,32 @@ import (
 
 // process is a child with its own folder and environment.
 type process struct {
-	cmd   *exec.Cmd
-	admin string // Caddy's admin address, of proxies
+	cmd *exec.Cmd
+	log string
 }
 
 // gogc is the same for all processes.
 const gogc = "100"
 
-// start runs a program. It does not outlive this one.
-func start(dir, program string, args ...string) (*process, error) {
-	cmd := exec.Command(program, args...)
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "GOGC=" + gogc}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	log, err := os.Create(filepath.Join(dir, "log"))
+// start runs a program, which does not outlive this one. A command that has
+// an environment already, of another root, keeps it and its folder.
+func start(dir string, cmd *exec.Cmd) (*process, error) {
+	if cmd.Env == nil {
+		cmd.Dir = dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "GOGC=" + gogc}
+	}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	p := &process{cmd: cmd, log: filepath.Join(dir, "log")}
+	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close() // the child has its own
 	cmd.Stdout, cmd.Stderr = log, log
-	return &process{cmd: cmd}, cmd.Start()
+	return p, cmd.Start()
 }
 
 func (p *process) stop() {
@@ -50,13 +56,24 @@ func (p *process) stop() {
 
 // await waits until an address answers.
 func (p *process) await(url string) error {
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	return p.until(func() error {
 		res, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		return res.Body.Close()
+	})
+}
+
+// until waits until something works.
+func (p *process) until(ready func() error) error {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		err := ready()
 		if err == nil {
-			return res.Body.Close()
+			return nil
 		}
 		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(filepath.Join(p.cmd.Dir, "log"))
+			said, _ := os.ReadFile(p.log)
 			return fmt.Errorf("%s does not answer: %w\n%s", p.cmd.Path, err, said)
 		}
 	}
@@ -65,16 +82,31 @@ func (p *process) await(url string) error {
 // cpu is the processor time of a process, all its threads, by the kernel's
 // own clock for it (clock_getcpuclockid(3)): in nanoseconds, where
 // /proc/PID/stat counts ticks of 10 ms.
-func cpu(pid int) (time.Duration, error) {
+func (p *process) cpu() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(pid int) (time.Duration, error) {
 	var ts unix.Timespec
 	err := unix.ClockGettime(int32(^pid<<3|2), &ts)
 	return time.Duration(ts.Nano()), err
 }
 
+// resident is the memory of a process that is in RAM, in bytes.
+func (p *process) resident() (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	kib, err := strconv.ParseFloat(number, 64)
+	return kib * 1024, err
+}
+
 // heap is what a proxy has allocated, as its own runtime counts.
 type heap struct{ objects, bytes, collections float64 }
 
-func (p *process) heap() (h heap, err error) {
+// heap reads the metrics of a proxy's admin address.
+func (p *proxy) heap() (h heap, err error) {
 	res, err := http.Get(p.admin + "/metrics")
 	if err != nil {
 		return h, err
@@ -96,15 +128,6 @@ func (p *process) heap() (h heap, err error) {
 		err = errors.New("the proxy's metrics lack what counts allocations")
 	}
 	return h, errors.Join(err, lines.Err())
-}
-
-// build makes the binary, as an operator would.
-func build(binary string) error {
-	cmd := exec.Command("go", "build", "-o", binary, "github.com/stepgate/stepgate/cmd/stepgate")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building: %w\n%s", err, out)
-	}
-	return nil
 }
 
 func freePorts(n int) (ports []int, err error) {

@@ -1,0 +1,314 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The numbers to reach.
+const (
+	mostRevocation = 20 * time.Millisecond // p99 under load
+	mostDeaf       = time.Second           // the worst with the subscription cut
+)
+
+const (
+	nodes = 3
+	// watchers ask each other node at once for a session that ends: their
+	// requests lie a fraction of a request's time apart.
+	watchers = 4
+)
+
+// cluster is three gateways on the same stores, under load. The third hears
+// of Redis through a wire that can be cut.
+type cluster struct {
+	nodes  []*proxy
+	wire   *wire
+	load   []client
+	people []*person
+}
+
+// ending is what was seen of one session that ended on the first node.
+type ending struct {
+	passed  time.Duration // a request sent so long after the logout's answer still passed
+	refused time.Duration // the first refusal was back so long after it
+}
+
+// measureRevocation ends sessions at one node, and watches the others.
+func (l *lab) measureRevocation() error {
+	count, cuts := 300, 20
+	if l.quick {
+		count, cuts = 8, 2
+	}
+	if err := l.fresh(); err != nil {
+		return err
+	}
+	c, err := l.startCluster(count + 3*cuts)
+	if err != nil {
+		return err
+	}
+	defer c.wire.close()
+	stop := c.underLoad()
+	found := make(map[string][]ending)
+	for _, s := range c.scenarios(l, count, cuts) {
+		say("%s, %d times", s.name, s.times)
+		if found[s.name], err = c.endings(s); err != nil {
+			break
+		}
+	}
+	requests, loadErr := stop()
+	if err := errors.Join(err, loadErr); err != nil {
+		return err
+	}
+	err = l.publish("revocation", func(out io.Writer) { l.reportRevocation(out, requests, found) })
+	if err != nil {
+		return err
+	}
+	return l.keep("performance-revocation.svg", func(out io.Writer) { drawRevocation(out, found) })
+}
+
+func (l *lab) startCluster(n int) (c *cluster, err error) {
+	c = &cluster{}
+	if c.wire, err = newWire(l.stores.address); err != nil {
+		return nil, err
+	}
+	for i := range nodes {
+		reach := *l.stores
+		if i == nodes-1 {
+			reach.address = c.wire.address
+		}
+		p, err := l.startProxy(fmt.Sprintf("node%d", i+1), l.binary, reach.options(), protection)
+		if err != nil {
+			return nil, err
+		}
+		c.nodes = append(c.nodes, p)
+	}
+	say("%d people sign in", n+connections)
+	c.people = crowd("alice", "http://"+c.nodes[0].sites[0].http, n+connections)
+	cookies, err := enrollAll(c.people)
+	if err != nil {
+		return nil, err
+	}
+	c.people = c.people[connections:]
+	return c, c.dialLoad(turns(cookies[:connections]))
+}
+
+func (c *cluster) dialLoad(next func(int) func() string) error {
+	for i := range connections {
+		conn, err := dial1(c.nodes[i%nodes].sites[0].http, next(i))
+		if err != nil {
+			return err
+		}
+		c.load = append(c.load, conn)
+	}
+	return nil
+}
+
+// underLoad sends as much as goes to all nodes until it is stopped, and tells
+// how much in a second that was.
+func (c *cluster) underLoad() (stop func() (float64, error)) {
+	over := make(chan struct{})
+	counts, errs := make([]int, len(c.load)), make([]error, len(c.load))
+	var all sync.WaitGroup
+	for i, conn := range c.load {
+		all.Go(func() { counts[i], errs[i] = loadUntil(conn, over) })
+	}
+	began := time.Now()
+	return func() (float64, error) {
+		close(over)
+		all.Wait()
+		sum := 0
+		for i, n := range counts {
+			sum += n
+			_ = c.load[i].Close()
+		}
+		return float64(sum) / time.Since(began).Seconds(), errors.Join(errs...)
+	}
+}
+
+func loadUntil(conn client, over <-chan struct{}) (n int, err error) {
+	for {
+		select {
+		case <-over:
+			return n, nil
+		default:
+		}
+		if err := conn.exchange(); err != nil {
+			return n, err
+		}
+		n++
+	}
+}
+
+// scenario is a way to disturb the nodes before each ending.
+type scenario struct {
+	name    string
+	times   int
+	before  func() error
+	after   func()
+	between time.Duration // for what was disturbed to be whole again
+}
+
+const (
+	allHear   = "all nodes hear"
+	killed    = "subscriptions killed (`CLIENT KILL TYPE pubsub`)"
+	blackhole = "subscription in a black hole"
+)
+
+func (c *cluster) scenarios(l *lab, count, cuts int) []scenario {
+	nothing := func() error { return nil }
+	return []scenario{
+		{allHear, count, nothing, func() {}, 0},
+		{killed, cuts, func() error {
+			return l.stores.redis.Do(context.Background(), "CLIENT", "KILL", "TYPE", "pubsub").Err()
+		}, func() {}, 2 * time.Second},
+		{blackhole, cuts, func() error { c.wire.cut.Store(true); return nil }, func() { c.wire.cut.Store(false) }, 4 * time.Second},
+	}
+}
+
+// endings ends one session after the other.
+func (c *cluster) endings(s scenario) (all []ending, err error) {
+	for range s.times {
+		who := c.people[0]
+		c.people = c.people[1:]
+		e, err := c.end(who, s.before)
+		s.after()
+		if err != nil {
+			return all, err
+		}
+		all = append(all, e)
+		time.Sleep(s.between)
+	}
+	return all, nil
+}
+
+// end watches a session on the other nodes, ends it at the first one, and
+// returns what was seen last anywhere.
+func (c *cluster) end(who *person, disturb func() error) (e ending, err error) {
+	w := &watch{cookies: who.header(), ended: make(chan struct{})}
+	for _, node := range c.nodes[1:] {
+		for range watchers {
+			if err := w.start(node.sites[0].http); err != nil {
+				return e, err
+			}
+		}
+	}
+	time.Sleep(50 * time.Millisecond) // every watcher has seen it alive
+	if err := disturb(); err != nil {
+		return e, err
+	}
+	_, err = who.send(http.MethodPost, "/logout", nil, http.StatusSeeOther)
+	w.at = time.Now()
+	close(w.ended)
+	w.all.Wait()
+	return w.worst, errors.Join(append(w.errs, err)...)
+}
+
+// watch asks for one session's page again and again until it is refused.
+type watch struct {
+	cookies string
+	ended   chan struct{}
+	at      time.Time // of the logout's answer
+
+	all   sync.WaitGroup
+	mu    sync.Mutex
+	worst ending
+	errs  []error
+}
+
+func (w *watch) start(address string) error {
+	conn, err := dial1(address, func() string { return w.cookies })
+	if err != nil {
+		return err
+	}
+	w.all.Go(func() {
+		defer conn.Close()
+		w.note(w.follow(conn.(*http1)))
+	})
+	return nil
+}
+
+// follow returns when the last request that passed was sent, and when the
+// first refusal was back.
+func (w *watch) follow(conn *http1) (passed, refused time.Time, err error) {
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		sent := time.Now()
+		status, _, err := conn.ask()
+		switch {
+		case err != nil:
+			return passed, refused, err
+		case status != http.StatusOK && passed.IsZero():
+			return passed, refused, fmt.Errorf("a session that did not end is refused with %d", status)
+		case status != http.StatusOK:
+			refused = time.Now()
+			<-w.ended // which says since when
+			return passed, refused, nil
+		case sent.After(deadline):
+			return passed, refused, errors.New("a session that ended goes on")
+		}
+		passed = sent
+	}
+}
+
+func (w *watch) note(passed, refused time.Time, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.errs = append(w.errs, err)
+		return
+	}
+	w.worst.passed = max(w.worst.passed, passed.Sub(w.at))
+	w.worst.refused = max(w.worst.refused, refused.Sub(w.at))
+}
+
+func (l *lab) reportRevocation(out io.Writer, requests float64, found map[string][]ending) {
+	fmt.Fprintf(out, "## Revocation\n\n")
+	l.versions(out)
+	fmt.Fprintf(out, "%d gateways, %.0f requests/s over all of them. For each session that ended, the last request on another node "+
+		"that still passed: how long after the logout's answer it was sent. In brackets: when the last of %d watchers had its refusal.\n\n",
+		nodes, requests, watchers*(nodes-1))
+	var t table
+	t.row("", "endings", "p50", "p99", "worst")
+	for _, name := range []string{allHear, killed, blackhole} {
+		passed, refused := sorted(found[name])
+		cell := func(p float64) string {
+			return milliseconds(percentile(passed, p)) + " (" + milliseconds(percentile(refused, p)) + ")"
+		}
+		t.row(name, fmt.Sprint(len(passed)), cell(0.5), cell(0.99), cell(1))
+	}
+	t.write(out)
+	revocationReached(found).write(out)
+}
+
+func revocationReached(found map[string][]ending) (t table) {
+	t.row("to reach", "bound", "measured", "")
+	passed, _ := sorted(found[allHear])
+	p99 := percentile(passed, 0.99)
+	t.row("p99 under load", "≤ 20 ms", milliseconds(p99), verdict(p99 <= mostRevocation))
+	for _, name := range []string{killed, blackhole} {
+		passed, _ := sorted(found[name])
+		worst := percentile(passed, 1)
+		t.row("worst: "+name, "≤ 1 s", milliseconds(worst), verdict(worst <= mostDeaf))
+	}
+	return t
+}
+
+func sorted(all []ending) (passed, refused []time.Duration) {
+	for _, e := range all {
+		passed, refused = append(passed, e.passed), append(refused, e.refused)
+	}
+	slices.Sort(passed)
+	slices.Sort(refused)
+	return passed, refused
+}
+
+// plain is a name without Markdown.
+func plain(name string) string { return strings.ReplaceAll(name, "`", "") }
