@@ -3,7 +3,9 @@ package caddymodule
 import (
 	"fmt"
 	"net"
-	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,6 +18,23 @@ func sharedWords(t *testing.T, redis, postgres string) string {
 	}
 	return fmt.Sprintf("keys %s\nsessions redis %s\naccounts postgres \"host=%s port=%s dbname=mfa user=stepgate sslmode=disable\" {\n password hunter2\n}",
 		keyDir(t, "k1"), redis, host, port)
+}
+
+// empty stops the gate and removes its files.
+func (g *gate) empty() {
+	g.t.Helper()
+	g.stop()
+	if err := os.RemoveAll(g.data("")); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// mustHaveNoFiles sees to it that shared stores leave nothing on this machine.
+func (g *gate) mustHaveNoFiles() {
+	g.t.Helper()
+	if found, err := os.ReadDir(g.data("")); !os.IsNotExist(err) {
+		g.t.Errorf("the data directory holds %v (%v)", found, err)
+	}
 }
 
 // deaf takes connections and says nothing.
@@ -37,9 +56,7 @@ func TestStoresAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(t)
-			g.stop()
-			g.remove(g.data("accounts.db"))
-			g.remove(g.data("sessions.db"))
+			g.empty()
 			g.mustLoad(sharedWords(t, address(t), address(t)))
 			before := g.reached.count.Load()
 			for _, path := range []string{"/", "/healthz", "/.stepgate/challenge"} {
@@ -52,7 +69,7 @@ func TestStoresAway(t *testing.T) {
 			if g.reached.count.Load() != before {
 				t.Error("a request reached the console")
 			}
-			mustBeEmpty(t, g.data(""))
+			g.mustHaveNoFiles()
 			began := time.Now()
 			g.stop()
 			if took := time.Since(began); took > 2*time.Second {
@@ -80,16 +97,39 @@ func TestReloadToStoresAway(t *testing.T) {
 	alice.mustSee("alice")
 }
 
-// Point 2: what identifies a connection is in the pool's key, and no secret.
+// Point 2: a reload keeps connections; another password or address makes new
+// ones, and no key shows either.
 func TestPoolKeys(t *testing.T) {
 	g := newGate(t)
-	redis, postgres := freeAddress(t), freeAddress(t)
-	words := sharedWords(t, redis, postgres)
+	g.empty()
+	words := sharedWords(t, freeAddress(t), freeAddress(t))
 	g.mustLoad(words)
 	first := poolKeys()
 	g.mustLoad(words + "\nbrand Other")
-	if again := poolKeys(); fmt.Sprint(first) != fmt.Sprint(again) {
-		t.Errorf("a reload changed %q to %q", first, again)
+	if again := poolKeys(); !slices.Equal(first, again) {
+		t.Errorf("a reload changed\n%q to\n%q", first, again)
 	}
-	_ = http.StatusOK
+	for what, other := range map[string]string{
+		"the password": strings.ReplaceAll(words, "hunter2", "hunter3"),
+		"the database": strings.ReplaceAll(words, "dbname=mfa", "dbname=other"),
+	} {
+		g.mustLoad(other)
+		changed := poolKeys()
+		if len(changed) != len(first) || slices.Equal(first, changed) {
+			t.Errorf("with %s changed the pool holds\n%q, before\n%q", what, changed, first)
+		}
+	}
+	if all := fmt.Sprint(first); strings.Contains(all, "hunter") || strings.Contains(all, "dbname") {
+		t.Errorf("the pool's keys tell: %s", all)
+	}
+	g.mustHaveNoFiles()
+}
+
+func poolKeys() (keys []string) {
+	pool.Range(func(key, _ any) bool {
+		keys = append(keys, key.(string))
+		return true
+	})
+	slices.Sort(keys)
+	return keys
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
 	"time"
@@ -23,10 +22,8 @@ const (
 
 // nodeList is kept by a store that several nodes share.
 type nodeList interface {
-	// Announce keeps a node's note for a time.
-	Announce(ctx context.Context, node string, note []byte, keep time.Duration) error
-	// Announced returns all notes that are kept, by node.
-	Announced(ctx context.Context) (map[string][]byte, error)
+	// Announce keeps a node's note for a time and returns all that are kept.
+	Announce(ctx context.Context, node string, note []byte, keep time.Duration) ([]string, error)
 	// Leave removes a node's note.
 	Leave(ctx context.Context, node string) error
 }
@@ -98,17 +95,14 @@ func (r *roll) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.list.Announce(ctx, r.node, text, aliveFor); err != nil {
-		return err
-	}
-	others, err := r.list.Announced(ctx)
+	others, err := r.list.Announce(ctx, r.node, text, aliveFor)
 	if err != nil {
 		return err
 	}
-	for _, node := range slices.Sorted(maps.Keys(others)) {
+	for _, text := range slices.Sorted(slices.Values(others)) {
 		var other note
-		if err := json.Unmarshal(others[node], &other); err != nil {
-			return fmt.Errorf("sessions: the note of another node is not readable: %w: give each version of Stepgate its own prefix", err)
+		if err := json.Unmarshal([]byte(text), &other); err != nil {
+			return fmt.Errorf("sessions: the note of another node cannot be read: %w: give each version of Stepgate its own prefix", err)
 		}
 		if err := r.mine.against(other); err != nil {
 			return &lasting{err}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,14 +16,12 @@ import (
 )
 
 // notes is a list of nodes in memory.
-type notes map[string][]byte
+type notes map[string]string
 
-func (n notes) Announce(_ context.Context, node string, note []byte, _ time.Duration) error {
-	n[node] = note
-	return nil
+func (n notes) Announce(_ context.Context, node string, note []byte, _ time.Duration) (all []string, err error) {
+	n[node] = string(note)
+	return slices.Collect(maps.Values(n)), nil
 }
-
-func (n notes) Announced(context.Context) (map[string][]byte, error) { return maps.Clone(n), nil }
 
 func (n notes) Leave(_ context.Context, node string) error {
 	delete(n, node)
@@ -120,14 +119,14 @@ func TestNodeKeepsWatch(t *testing.T) {
 			defer close(ended)
 			r.keep(ctx, slog.New(slog.NewTextHandler(&log, nil)))
 		}()
-		list["b"] = []byte(`{"process":"b","host":"beta","accounts":"db","sealing":"k2","keys":{"k1":"?"}}`)
+		list["b"] = `{"process":"b","host":"beta","accounts":"db","sealing":"k2","keys":{"k1":"?"}}`
 		time.Sleep(5 * announceEvery)
 		cancel()
 		<-ended
 		if n := strings.Count(log.String(), "beta"); n != 1 {
 			t.Errorf("the log names the other node %d times:\n%s", n, &log)
 		}
-		if list["a"] != nil {
+		if list["a"] != "" {
 			t.Error("it did not leave")
 		}
 	})
@@ -143,6 +142,6 @@ func TestNodeListAway(t *testing.T) {
 
 type away struct{ notes }
 
-func (away) Announce(context.Context, string, []byte, time.Duration) error {
-	return errors.New("connection refused")
+func (away) Announce(context.Context, string, []byte, time.Duration) ([]string, error) {
+	return nil, errors.New("connection refused")
 }

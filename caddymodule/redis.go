@@ -1,5 +1,43 @@
 package caddymodule
 
-import "errors"
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strings"
 
-func (a *App) openRedis(s *stores) error { return errors.New("sessions redis: not wired yet") }
+	"github.com/stepgate/stepgate/store/redis"
+)
+
+// openRedis connects to nothing yet: its check does.
+func (a *App) openRedis(s *stores) error {
+	r := a.Sessions.Redis
+	options, content, err := r.options()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	key := "sessions redis " + digest(string(text), content)
+	store, err := hold(a, key, func() (*redis.Store, error) { return redis.Open(options) })
+	if err != nil {
+		return err
+	}
+	s.sessions, s.feed, s.key = store, store, s.key+key
+	s.roll = &roll{list: store, node: rand.Text(), process: process}
+	return nil
+}
+
+// options are r for the store; content changes with the files of r.
+func (r *Redis) options() (o redis.Options, content string, err error) {
+	o = redis.Options{Cluster: r.Cluster, Username: r.Username, Password: r.Password, DB: r.DB, Prefix: r.Prefix}
+	for _, a := range r.Addresses {
+		o.Addrs = append(o.Addrs, strings.TrimPrefix(a, "unix/"))
+	}
+	if r.Sentinel != nil {
+		o.Sentinel, o.SentinelUsername, o.SentinelPassword = r.Sentinel.Name, r.Sentinel.Username, r.Sentinel.Password
+	}
+	o.TLS, content, err = r.TLS.load()
+	return o, content, err
+}
