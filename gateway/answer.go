@@ -12,10 +12,12 @@ import (
 // it. It keeps flushing and hijacking working, but never before the look.
 type answer struct {
 	http.ResponseWriter
-	onHeader func(a *answer, status int)
+	onHeader func(*Gateway, *visit, *answer)
 	gateway  *Gateway
+	visit    *visit
 	looked   bool
 	held     *escrow.Capture
+	unwatch  func()
 }
 
 // hold captures this answer instead of sending it. Only onHeader calls it.
@@ -38,7 +40,8 @@ func (a *answer) WriteHeader(status int) {
 	}
 	if !a.looked {
 		a.looked = true
-		a.onHeader(a, status)
+		a.onHeader(a.gateway, a.visit, a)
+		a.watch(status)
 	}
 	if a.held != nil {
 		a.held.WriteHeader(status)

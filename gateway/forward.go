@@ -20,8 +20,7 @@ func (g *Gateway) pass(v *visit) error {
 		}
 		v.session.Shown.Store(true)
 	}
-	keeper := g.keeper(v)
-	g.site.Console.OpenCookies(v.Header, keeper)
+	g.openCookies(v)
 	if v.heads.credential {
 		g.site.Console.StripHeaders(v.Header, v.session.IssuedToken)
 	}
@@ -30,11 +29,11 @@ func (g *Gateway) pass(v *visit) error {
 			return g.fault(v, err)
 		}
 	}
-	a := &answer{ResponseWriter: v.w, gateway: g, onHeader: func(a *answer, status int) {
-		if g.passing(v, a, keeper); a.held == nil {
-			g.forgetSession(v, a.Header())
-		}
-	}}
+	if tunnels(v.Request.Request) {
+		defer g.tunnel(v)()
+	}
+	a := g.answerTo(v, (*Gateway).onPass)
+	defer a.sent()
 	if err := g.forward(v, a); err != nil || a.held == nil {
 		return err
 	}
@@ -45,22 +44,35 @@ func (g *Gateway) keeper(v *visit) firstfactor.Keeper {
 	return firstfactor.Keeper{Site: g.site.Name, Boxes: v.session.Cookies}
 }
 
-// passing looks at the head of an answer inside a verified session.
-func (g *Gateway) passing(v *visit, a *answer, keeper firstfactor.Keeper) {
-	h := a.Header()
-	unshare(h)
-	if len(h["Set-Cookie"]) == 0 && len(g.site.Console.SessionHeaders) == 0 {
-		return
+// answerTo stands between the console and the client of a visit.
+func (g *Gateway) answerTo(v *visit, onHeader func(*Gateway, *visit, *answer)) *answer {
+	v.answer = answer{ResponseWriter: v.w, gateway: g, visit: v, onHeader: onHeader}
+	return &v.answer
+}
+
+// onPass looks at the head of an answer inside a verified session.
+func (g *Gateway) onPass(v *visit, a *answer) {
+	unshareIn(&v.private, a.Header())
+	if g.passing(v, a); a.held == nil {
+		g.forgetSession(v, a.Header())
 	}
-	changes := g.site.Console.Changes(h, g.svc.Now())
+}
+
+func (g *Gateway) passing(v *visit, a *answer) {
+	h := a.Header()
+	if !g.site.Console.Touches(h) {
+		return // nothing that could end the session, or change its person
+	}
+	now := g.svc.Now()
+	changes := g.site.Console.Changes(h, now)
 	switch {
 	case changes.End(): // whoever was named meanwhile, nobody is left
-		g.site.Console.SealCookies(h, firstfactor.Keeper{}, g.svc.Now())
+		g.site.Console.SealCookies(h, firstfactor.Keeper{}, now)
 		g.left(v)
 	case len(changes.Set) > 0 && !g.site.Console.Rolling && !g.samePerson(v, h):
 		a.hold()
 	default:
-		g.site.Console.SealCookies(h, keeper, g.svc.Now())
+		g.site.Console.SealCookies(h, g.keeper(v), now)
 	}
 }
 
@@ -143,13 +155,7 @@ func (g *Gateway) anonymous(v *visit) error {
 		v.Header.Del("Transfer-Encoding")
 		v.Header.Del("Content-Length")
 	}
-	a := &answer{ResponseWriter: v.w, gateway: g, onHeader: func(a *answer, status int) {
-		if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {
-			a.hold()
-			return
-		}
-		g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
-	}}
+	a := g.answerTo(v, (*Gateway).onAnonymous)
 	if err := g.forward(v, a); err != nil || a.held == nil {
 		return err
 	}
@@ -163,6 +169,15 @@ func (g *Gateway) anonymous(v *visit) error {
 		return g.fault(v, err)
 	}
 	return g.judge(ctx, v, held)
+}
+
+// onAnonymous looks at the head of an answer to nobody.
+func (g *Gateway) onAnonymous(_ *visit, a *answer) {
+	if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {
+		a.hold()
+		return
+	}
+	g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
 }
 
 // forward has the console answer, and sees to it that even an answer of

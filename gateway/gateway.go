@@ -101,6 +101,7 @@ type visit struct {
 	read      match.Request
 	answer    answer
 	private   [1]string // Cache-Control
+	opened    [1]string // Cookie
 	heads     heads
 	w         http.ResponseWriter
 	next      Next

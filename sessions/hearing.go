@@ -39,7 +39,7 @@ type hearing struct {
 type line struct {
 	log    string // "": not at all
 	number uint64
-	beat   int64 // when the last beat that was heard was sent; 0: none since a gap
+	beat   int64 // when the last beat that was heard was sent; 0: none was
 }
 
 var errDeaf = errors.New("sessions: nothing is heard of the log of endings")
@@ -112,15 +112,10 @@ func (h *hearing) beat(ctx context.Context) (err error) {
 	}
 }
 
-// lost forgets how far the log was heard. It tells whether it had been heard
-// at all since the last time.
-func (h *hearing) lost() (deaf bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	deaf = h.until.Swap(0) == 0
-	clear(h.lines)
-	return deaf
-}
+// lost has nothing near count until the next beat, whose number will tell
+// whether something was missed. It tells whether the log had been heard at
+// all since the last time.
+func (h *hearing) lost() (deaf bool) { return h.until.Swap(0) == 0 }
 
 // heard takes an entry of the log.
 func (h *hearing) heard(e Entry) {
@@ -133,9 +128,8 @@ func (h *hearing) heard(e Entry) {
 	}
 	if l.log != e.Log || expected != e.Number {
 		h.flush()
-		l.log, l.beat = e.Log, 0
 	}
-	l.number = e.Number
+	l.log, l.number = e.Log, e.Number
 	if e.Mark != 0 {
 		l.beat = max(l.beat, int64(e.Mark))
 	}

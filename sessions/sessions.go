@@ -23,6 +23,13 @@ const touchEvery = time.Minute
 // two seconds.
 const storeTimeout = 2 * time.Second
 
+// Opened is a line of cookies as a browser sent it, and as it was opened for a
+// console: in memory only, and no longer than the session is near.
+type Opened struct {
+	For           any // the console's description
+	Sent, Console string
+}
+
 // Options are what Sessions rest on.
 type Options struct {
 	Store  Store
@@ -54,6 +61,8 @@ type Session struct {
 	// only before the browser gets this session's cookie, so the store needs
 	// to be asked once and not at every page load.
 	Shown atomic.Bool
+	// Opened is what the last request's cookies were for the console.
+	Opened atomic.Pointer[Opened]
 
 	tokens  [][]byte // keys of the digests of console tokens
 	key     nearKey

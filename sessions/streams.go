@@ -2,7 +2,6 @@ package sessions
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +30,7 @@ type stream struct {
 	once  sync.Once
 	end   func()
 	known atomic.Uint64 // 1 + the near cache's flushes when the store last confirmed the session
+	older atomic.Bool   // than the last look
 }
 
 func (st *stream) cut() { st.once.Do(st.end) }
@@ -133,14 +133,19 @@ func (s *Sessions) lookAtStreams(ctx context.Context) {
 	}
 }
 
-// doubtful tells whether the store must be asked about a session's streams:
-// they are new, endings may have been missed since it last was asked, or the
-// session seems to be over by itself.
+// doubtful tells whether the store must be asked about a session's streams: it
+// never was since they opened, endings may have been missed since, or the
+// session seems to be over by itself. Most answers are over before a second
+// look.
 func (s *Sessions) doubtful(id ID) bool {
 	now, known := s.Now(), 1+s.near.flushes.Load()
-	return !s.hearing.current() || slices.ContainsFunc(s.streams.of(id), func(st *stream) bool {
-		return st.known.Load() != known || st.live.expired(now)
-	})
+	current, doubtful := s.hearing.current(), false
+	for _, st := range s.streams.of(id) {
+		if st.older.Swap(true) && (!current || st.known.Load() != known || st.live.expired(now)) {
+			doubtful = true
+		}
+	}
+	return doubtful
 }
 
 // confirm asks the store about a session, and cuts its streams unless it
