@@ -151,6 +151,23 @@ func (p *Postgres) Resume() { p.signal(syscall.SIGCONT) }
 // Log is what the server said.
 func (p *Postgres) Log() string { return p.process.out.String() }
 
+// LimitFiles lets no file of the server grow beyond so many bytes, as a full disk would; 0 ends that. Beyond a limit
+// that is no multiple of a page, a page is written in part, which the server takes for a disk without space.
+func (p *Postgres) LimitFiles(bytes uint64) {
+	p.t.Helper()
+	limit := "unlimited"
+	if bytes > 0 {
+		limit = fmt.Sprint(bytes)
+	}
+	for _, pid := range append([]int{p.process.cmd.Process.Pid}, p.children()...) {
+		cmd := exec.Command("prlimit", "--pid", fmt.Sprint(pid), "--fsize="+limit+":unlimited")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: postgresUser, Gid: postgresUser}}
+		if out, err := cmd.CombinedOutput(); err != nil && !strings.Contains(string(out), "No such process") {
+			p.t.Fatalf("prlimit: %v\n%s", err, out)
+		}
+	}
+}
+
 // signal reaches the server first, which from then on starts no more processes, and then those that it has.
 func (p *Postgres) signal(s syscall.Signal) {
 	p.process.cmd.Process.Signal(s)

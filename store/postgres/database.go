@@ -64,11 +64,13 @@ type undone struct{ error }
 
 func (u *undone) Unwrap() error { return u.error }
 
-// transaction runs do as one. READ COMMITTED is said, since the default may be
-// another: after a lock, the next statement has to see what its last holder
-// committed.
+// isolation is said, since the default may be another: after a lock, the next
+// statement has to see what its last holder committed.
+var isolation = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+
+// transaction runs do as one.
 func transaction(ctx context.Context, db *sql.DB, do func(accountsql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := db.BeginTx(ctx, isolation)
 	if err != nil {
 		return &undone{err}
 	}

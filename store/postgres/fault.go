@@ -20,6 +20,8 @@ var ErrRefused = errors.New("refused")
 // readOnly is the SQLSTATE of a server that takes no writes.
 const readOnly = "25006"
 
+var errNoWrites = errors.New("read-only server")
+
 // rolledBack are the SQLSTATEs of transactions that lost against another.
 var rolledBack = []string{"40001", "40P01"}
 
@@ -90,6 +92,8 @@ func remedy(err error) string {
 	switch {
 	case state(err) != "":
 		return remedies[state(err)]
+	case errors.Is(err, errNoWrites):
+		return remedies[readOnly]
 	case errors.As(err, new(*net.DNSError)):
 		return "the name of the host is not known: check the DSN and the resolver"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

@@ -75,7 +75,7 @@ func configure(dsn, password string) (*pgx.ConnConfig, error) {
 		config.Password = password
 	}
 	config.ConnectTimeout = connectTimeout / time.Duration(len(addresses(config)))
-	config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	config.ValidateConnect = takesWrites
 	config.OnPgError = func(_ *pgconn.PgConn, e *pgconn.PgError) (keep bool) {
 		return e.SeverityUnlocalized != "FATAL" && e.Code != readOnly
 	}
@@ -86,6 +86,18 @@ func configure(dsn, password string) (*pgx.ConnConfig, error) {
 		config.RuntimeParams[name] = value
 	}
 	return config, nil
+}
+
+// takesWrites is target_session_attrs=read-write.
+func takesWrites(ctx context.Context, c *pgconn.PgConn) error {
+	got := c.ExecParams(ctx, "SHOW transaction_read_only", nil, nil, nil, nil).Read()
+	if got.Err != nil {
+		return got.Err
+	}
+	if len(got.Rows) != 1 || string(got.Rows[0][0]) != "off" {
+		return errNoWrites
+	}
+	return nil
 }
 
 // addresses are the hosts in the order in which they are tried.
