@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"strings"
@@ -26,7 +27,17 @@ func (a *App) openRedis(s *stores) error {
 	}
 	s.sessions, s.feed, s.key = store, store, s.key+key
 	s.roll = &roll{list: store, node: rand.Text(), process: process}
+	s.checks = append(s.checks, func(ctx context.Context) error { return a.checkRedis(ctx, store) })
 	return nil
+}
+
+// checkRedis reports what an operator should change and can live with.
+func (a *App) checkRedis(ctx context.Context, store *redis.Store) error {
+	warnings, err := store.Check(ctx)
+	for _, w := range warnings {
+		a.log.Warn(w)
+	}
+	return err
 }
 
 // options are r for the store; content changes with the files of r.

@@ -12,8 +12,8 @@ import (
 
 // rights are what docs/configuration.md asks for: everything a script does
 // counts as done by the user.
-const rights = "~stepgate* &stepgate* -@all +eval +evalsha +get +set +del +exists +getrange +setrange +pexpireat +expireat " +
-	"+persist +zadd +zrem +zrange +zremrangebyscore +hget +hset +hincrby +time +info +publish +subscribe +unsubscribe +ping +hello +auth +select"
+const rights = "~stepgate* &stepgate* -@all +eval +evalsha +get +set +del +exists +getrange +setrange +pexpire +pexpireat +expireat " +
+	"+persist +zadd +zrem +zrange +zremrangebyscore +hget +hgetall +hset +hdel +hincrby +time +info +publish +subscribe +unsubscribe +ping +hello +auth +select"
 
 // TestConformance runs the suites over every way to reach a Redis.
 func TestConformance(t *testing.T) {
