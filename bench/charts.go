@@ -67,16 +67,15 @@ func drawRevocation(out io.Writer, found map[string][]ending) {
 	p := plot{left: 60, right: 740, top: 60, bottom: 270}
 	p.grid(c)
 	for i, name := range []string{allHear, killed, blackhole} {
-		passed, _ := sorted(found[name])
 		class := string(rune('a' + i))
-		c.curve(class, p.curve(passed))
+		c.curve(class, p.curve(afterSending(found[name])))
 		c.curve(class, [][2]float64{{60 + 230*float64(i), 42}, {85 + 230*float64(i), 42}})
 		c.text("small", "start", 90+230*float64(i), 46, "%s", shortName(name))
 	}
 	for _, bound := range []time.Duration{mostRevocation, mostDeaf} {
 		c.line("bound", p.x(bound), p.top, p.x(bound), p.bottom)
 	}
-	c.text("small", "middle", 400, 318, "after the logout's answer; dashed red: the bounds, 20 ms for 99 %% of the first, 1 s for the others")
+	c.text("small", "middle", 400, 318, "after the logout was sent; dashed red: the bounds, 20 ms for 99 %% of the first, 1 s for the others")
 	c.write(out, "Share of endings that every node had seen, by time")
 }
 

@@ -3,10 +3,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // info reads one section of what Redis tells about itself.
@@ -24,25 +29,50 @@ func (s *stores) info(section string) (map[string]string, error) {
 	return said, nil
 }
 
-// commands are how often each command ran since the start, but for those of
-// our own questions.
-func (s *stores) commands() (map[string]int, error) {
-	said, err := s.info("commandstats")
+// listen counts the commands that Redis gets until stop, by name; those that
+// its scripts run count apart, after "in scripts: ".
+func (s *stores) listen() (stop func() (map[string]int, error), err error) {
+	conn, err := net.Dial("tcp", s.address)
 	if err != nil {
 		return nil, err
 	}
+	if _, err := conn.Write([]byte("MONITOR\r\n")); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	calls := make(map[string]int)
-	for name, value := range said {
-		name = strings.TrimPrefix(name, "cmdstat_")
-		if name == "info" || strings.HasPrefix(name, "client") || strings.HasPrefix(name, "hello") {
-			continue
+	done := make(chan error)
+	go func() { done <- countLines(conn, calls) }()
+	return func() (map[string]int, error) {
+		err := conn.SetReadDeadline(time.Now())
+		if counted := <-done; !errors.Is(counted, os.ErrDeadlineExceeded) {
+			err = errors.Join(err, counted)
 		}
-		count, _, _ := strings.Cut(strings.TrimPrefix(value, "calls="), ",")
-		if calls[name], err = strconv.Atoi(count); err != nil {
-			return nil, err
+		return calls, errors.Join(err, conn.Close())
+	}, nil
+}
+
+// countLines reads lines such as
+//
+//	+1339518083.107412 [0 127.0.0.1:60866] "get" "key"
+//	+1339518083.107413 [0 lua] "hget" "key" "field"
+func countLines(conn net.Conn, calls map[string]int) error {
+	in := bufio.NewReaderSize(conn, 1<<20)
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		_, said, ok := strings.Cut(line, " [")
+		from, command, _ := strings.Cut(said, "] \"")
+		name, _, _ := strings.Cut(command, "\"")
+		switch {
+		case !ok: // +OK
+		case strings.HasSuffix(from, "lua"):
+			calls["in scripts: "+strings.ToLower(name)]++
+		default:
+			calls[strings.ToLower(name)]++
 		}
 	}
-	return calls, nil
 }
 
 // usedMemory is what Redis has allocated, in bytes.
