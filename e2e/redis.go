@@ -89,7 +89,7 @@ func (r *Redis) users() []string {
 func (r *Redis) start() {
 	r.t.Helper()
 	r.launch()
-	r.process.wait(r.t, 20*time.Second, func() bool { return r.try("PING") == "PONG" })
+	r.process.wait(r.t, 20*time.Second, func() bool { return r.Try("PING") == "PONG" })
 }
 
 // launch starts the server and waits for nothing.
@@ -134,8 +134,8 @@ func (r *Redis) CLI(args ...string) string {
 	return out
 }
 
-// try is CLI for a server that may not be there.
-func (r *Redis) try(args ...string) string {
+// Try is CLI for a server that may not be there.
+func (r *Redis) Try(args ...string) string {
 	out, _ := r.cli(args...)
 	return out
 }

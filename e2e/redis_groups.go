@@ -59,18 +59,18 @@ func startWatcher(t testing.TB, name string, master int) *Redis {
 
 func (g *RedisGroup) ready() bool {
 	known := func(w *Redis) bool {
-		info := w.try("INFO", "sentinel")
+		info := w.Try("INFO", "sentinel")
 		return strings.Contains(info, "status=ok") && strings.Contains(info, "slaves=2,sentinels=3")
 	}
-	synced := strings.Count(g.servers[0].try("INFO", "replication"), "state=online") == 2
+	synced := strings.Count(g.servers[0].Try("INFO", "replication"), "state=online") == 2
 	return synced && !slices.ContainsFunc(g.watchers, func(w *Redis) bool { return !known(w) })
 }
 
 // Master is the server that the Sentinels hold for the master and that says so itself; nil while there is none.
 func (g *RedisGroup) Master() *Redis {
-	_, port, _ := strings.Cut(g.watchers[0].try("SENTINEL", "GET-MASTER-ADDR-BY-NAME", g.Name), "\n")
+	_, port, _ := strings.Cut(g.watchers[0].Try("SENTINEL", "GET-MASTER-ADDR-BY-NAME", g.Name), "\n")
 	for _, s := range g.servers {
-		if fmt.Sprint(s.port) == port && strings.HasPrefix(s.try("ROLE"), "master") {
+		if fmt.Sprint(s.port) == port && strings.HasPrefix(s.Try("ROLE"), "master") {
 			return s
 		}
 	}
@@ -124,7 +124,7 @@ func StartRedisCluster(t testing.TB) *RedisCluster {
 	}
 	for i, s := range c.servers[3:] {
 		id := c.servers[i].CLI("CLUSTER", "MYID")
-		eventually(t, "a replica", 20*time.Second, func() bool { return s.try("CLUSTER", "REPLICATE", id) == "OK" })
+		eventually(t, "a replica", 20*time.Second, func() bool { return s.Try("CLUSTER", "REPLICATE", id) == "OK" })
 	}
 	eventually(t, "a whole cluster", 30*time.Second, c.whole)
 	return c
@@ -143,17 +143,17 @@ func (c *RedisCluster) meet() {
 	}
 	eventually(c.t, "servers that know each other", 20*time.Second, func() bool {
 		return !slices.ContainsFunc(c.servers, func(s *Redis) bool {
-			return !strings.Contains(s.try("CLUSTER", "INFO"), "cluster_known_nodes:6")
+			return !strings.Contains(s.Try("CLUSTER", "INFO"), "cluster_known_nodes:6")
 		})
 	})
 }
 
 func (c *RedisCluster) whole() bool {
 	return !slices.ContainsFunc(c.servers, func(s *Redis) bool {
-		nodes := s.try("CLUSTER", "NODES")
-		return !strings.Contains(s.try("CLUSTER", "INFO"), "cluster_state:ok") ||
+		nodes := s.Try("CLUSTER", "NODES")
+		return !strings.Contains(s.Try("CLUSTER", "INFO"), "cluster_state:ok") ||
 			strings.Count(nodes, "slave") != 3 || strings.Contains(nodes, "disconnected") || strings.Contains(nodes, "fail") ||
-			strings.Contains(s.try("INFO", "replication"), "master_link_status:down")
+			strings.Contains(s.Try("INFO", "replication"), "master_link_status:down")
 	})
 }
 

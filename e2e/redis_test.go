@@ -15,7 +15,7 @@ func TestHarnessRedis(t *testing.T) {
 		r := StartRedis(t, o)
 		r.CLI("SET", "k", "v")
 		r.Kill()
-		if got := r.try("PING"); got == "PONG" {
+		if got := r.Try("PING"); got == "PONG" {
 			t.Errorf("%s: a killed server answers", name)
 		}
 		r.Restart()

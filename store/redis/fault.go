@@ -12,11 +12,16 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
+const (
+	wantsPassword = "Redis wants a password: configure user and password"
+	lacksRights   = "the user may not do all that is needed: see the rights in docs/configuration.md"
+)
+
 // remedies say what an operator can do about what Redis answers.
 var remedies = []struct{ says, remedy string }{
 	{"WRONGPASS", "check the user and the password"},
-	{"NOAUTH", "Redis wants a password: configure user and password"},
-	{"NOPERM", "the user may not do all that is needed: see the rights in docs/configuration.md"},
+	{"NOAUTH", wantsPassword}, {"unauthenticated", wantsPassword},
+	{"NOPERM", lacksRights}, {"can't run this command", lacksRights}, {"can't access", lacksRights},
 	{"READONLY", "this is a replica: name the master, or let Sentinels or the cluster name it"},
 	{"NOREPLICAS", "the master waits for its replicas (min-replicas-to-write): bring them back"},
 	{"MASTERDOWN", "this is a replica without a master: look at the Sentinels"},

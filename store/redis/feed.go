@@ -47,12 +47,15 @@ type evaluate func(context.Context, goredis.Scripter, []string, ...any) *goredis
 // beat returns the lines whose server does not know the script.
 func (s *Store) beat(ctx context.Context, lines []int, mark uint64, how evaluate) (unknown []int, err error) {
 	answers := make([]*goredis.Cmd, len(lines))
-	_, _ = s.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+	_, err = s.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 		for i, line := range lines {
 			answers[i] = how(ctx, pipe, []string{s.keys.log(line)}, line, rand.Text(), s.keys.beats(s.node), mark)
 		}
 		return nil
 	})
+	if goredis.HasErrorPrefix(err, "NOSCRIPT") {
+		err = nil
+	}
 	for i, answer := range answers {
 		if failed := answer.Err(); goredis.HasErrorPrefix(failed, "NOSCRIPT") {
 			unknown = append(unknown, lines[i])

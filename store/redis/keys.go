@@ -42,6 +42,8 @@ func (k keys) session(id sessions.ID) string { return k.sessions(id.Shard()) + s
 func (k keys) indexes(shard byte) string     { return k.at(shard) + "u:" }
 func (k keys) log(line int) string           { return k.prefix + k.tags[line] + "log" }
 
+func (k keys) logOf(shard byte) string { return k.log(k.line(shard)) }
+
 func (k keys) index(s identity.Subject) string {
 	return k.indexes(sessions.ShardOf(s)) + s.String()
 }

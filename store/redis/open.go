@@ -86,8 +86,10 @@ func (o Options) check() error {
 		return errors.New("it is either watched by Sentinels or a cluster")
 	case o.Sentinel == "" && !o.Cluster && len(o.Addrs) > 1:
 		return errors.New("several addresses need the name that Sentinels watch, or a cluster")
-	case o.Cluster && o.DB != 0:
-		return errors.New("a cluster has no other database than 0")
+	case o.DB < 0 || o.Cluster && o.DB != 0:
+		return errors.New("a database has a number, and a cluster has 0 only")
+	case o.Sentinel == "" && o.SentinelUsername+o.SentinelPassword != "":
+		return errors.New("user and password of Sentinels are given, and no name that they watch")
 	case !usable(o.Prefix):
 		return fmt.Errorf("the prefix %q holds something else than visible ASCII without braces", o.Prefix)
 	}

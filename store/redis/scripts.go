@@ -1,7 +1,10 @@
 package redis
 
 import (
+	"context"
 	"embed"
+	"fmt"
+	"log/slog"
 
 	goredis "github.com/redis/go-redis/v9"
 )
@@ -13,15 +16,26 @@ var sources embed.FS
 // a digest yet, as after a failover, is given the text again.
 var (
 	createSession  = script("session", "create")
-	replaceSession = script("log", "session", "replace")
+	findSession    = script("master", "find")
+	replaceSession = script("master", "log", "session", "replace")
 	touchSession   = script("touch")
-	endSession     = script("log", "session", "end")
-	endSubject     = script("log", "endsubject")
-	tellPlace      = script("log", "beat")
+	endSession     = script("master", "log", "session", "end")
+	endSubject     = script("master", "log", "endsubject")
+	tellPlace      = script("master", "log", "beat")
 	spendAttempt   = script("attempt")
 	setPending     = script("pending")
 	takeOnce       = script("take")
 )
+
+// The client's own log would have a line for every connection that fails while
+// Redis is down, and each is returned as an error.
+func init() { goredis.SetLogger(quiet{}) }
+
+type quiet struct{}
+
+func (quiet) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, "redis client", "says", fmt.Sprintf(format, v...))
+}
 
 // script joins files that are part of this program.
 func script(names ...string) *goredis.Script {

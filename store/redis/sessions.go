@@ -31,7 +31,7 @@ func storing(r *sessions.Record) ([]any, error) {
 
 // Find implements sessions.Store.
 func (s *Store) Find(ctx context.Context, id sessions.ID, now time.Time) (sessions.Record, error) {
-	value, err := s.get(ctx, s.keys.session(id))
+	value, err := s.run(ctx, findSession, []string{s.keys.logOf(id.Shard()), s.keys.session(id)}).Text()
 	r, err := s.session(id, value, err)
 	if err == nil && (!now.Before(r.ExpiresAt) || !now.Before(r.SeenAt.Add(r.Idle))) {
 		return sessions.Record{}, sessions.ErrNotFound
@@ -58,7 +58,7 @@ func (s *Store) Replace(ctx context.Context, old sessions.ID, r sessions.Record)
 		return s.fault(err)
 	}
 	shard := old.Shard()
-	keys := []string{s.keys.log(s.keys.line(shard)), s.keys.session(old), s.keys.session(r.ID), s.keys.index(r.Subject)}
+	keys := []string{s.keys.logOf(shard), s.keys.session(old), s.keys.session(r.ID), s.keys.index(r.Subject)}
 	args = append(s.ending(shard, old[:], s.keys.indexes(shard)), args...)
 	return s.answer(s.run(ctx, replaceSession, keys, args...).Err(), sessions.ErrNotFound)
 }
@@ -71,7 +71,7 @@ func (s *Store) Touch(ctx context.Context, id sessions.ID, seen time.Time) error
 // End implements sessions.Store.
 func (s *Store) End(ctx context.Context, id sessions.ID) (sessions.Record, error) {
 	shard := id.Shard()
-	keys := []string{s.keys.log(s.keys.line(shard)), s.keys.session(id)}
+	keys := []string{s.keys.logOf(shard), s.keys.session(id)}
 	value, err := s.run(ctx, endSession, keys, s.ending(shard, id[:], s.keys.indexes(shard))...).Text()
 	return s.session(id, value, err)
 }
@@ -79,7 +79,7 @@ func (s *Store) End(ctx context.Context, id sessions.ID) (sessions.Record, error
 // EndSubject implements sessions.Store.
 func (s *Store) EndSubject(ctx context.Context, who identity.Subject) ([]sessions.ID, error) {
 	shard := sessions.ShardOf(who)
-	keys := []string{s.keys.log(s.keys.line(shard)), s.keys.index(who)}
+	keys := []string{s.keys.logOf(shard), s.keys.index(who)}
 	ended, err := s.run(ctx, endSubject, keys, s.ending(shard, s.keys.sessions(shard))...).StringSlice()
 	if err != nil {
 		return nil, s.fault(err)

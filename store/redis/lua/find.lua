@@ -1,0 +1,2 @@
+-- KEYS: the log, the session.
+return redis.call('GET', KEYS[2])
