@@ -16,7 +16,7 @@ var _ accounts.Store = (*Accounts)(nil)
 // Account implements accounts.Store, in one statement: one moment's truth.
 func (a *Accounts) Account(ctx context.Context, s identity.Subject) (accounts.Account, error) {
 	var all []accountRow
-	err := a.db.Read(ctx, func(r Reader) (err error) {
+	err := a.db.Read(ctx, func(ctx context.Context, r Reader) (err error) {
 		all, err = find(ctx, r, (*accountRow).fields, findAccount, s.Realm, []byte(s.Name))
 		return err
 	})
@@ -58,7 +58,7 @@ func gather(s identity.Subject, all []accountRow) accounts.Account {
 
 // BindFirst implements accounts.Store.
 func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential) error {
-	return a.db.Write(ctx, func(tx Tx) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		from, to := identity.NeverBound, identity.Bound
 		changed, err := rows.Affected(tx.ExecContext(ctx, setState, c.Subject.Realm, []byte(c.Subject.Name), enrollment(&to), enrollment(&from)))
 		if err == nil && changed == 0 {
@@ -79,7 +79,7 @@ func (a *Accounts) AdvanceStep(ctx context.Context, credentialID string, step in
 	if passed {
 		used = rows.Nanos(now)
 	}
-	return a.db.Write(ctx, func(tx Tx) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		changed, err := rows.Affected(tx.ExecContext(ctx, advanceStep, step, used, used, credentialID, step))
 		if err != nil || changed == 1 {
 			return err
@@ -99,7 +99,7 @@ func whyNoStep(ctx context.Context, tx Tx, credentialID string) error {
 
 // SpendID implements accounts.Store.
 func (a *Accounts) SpendID(ctx context.Context, id string, expires time.Time) error {
-	return a.db.Write(ctx, func(tx Tx) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		added, err := rows.Affected(tx.ExecContext(ctx, spendID, []byte(id), rows.Nanos(expires)))
 		if err == nil && added == 0 {
 			return accounts.ErrSpent
@@ -127,7 +127,7 @@ func (a *Accounts) ForgetPasses(ctx context.Context, s identity.Subject) error {
 
 // EndSessions implements accounts.Store.
 func (a *Accounts) EndSessions(ctx context.Context, s identity.Subject, from time.Time) error {
-	return a.db.Write(ctx, func(tx Tx) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		never := identity.NeverBound
 		if _, err := tx.ExecContext(ctx, endSessions, s.Realm, []byte(s.Name), enrollment(&never), rows.Nanos(from)); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (a *Accounts) Meta(ctx context.Context, name string) ([]byte, error) {
 
 // SetMetaIfAbsent implements accounts.Store.
 func (a *Accounts) SetMetaIfAbsent(ctx context.Context, name string, value []byte) (holds []byte, err error) {
-	err = a.db.Write(ctx, func(tx Tx) error {
+	err = a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if _, err := tx.ExecContext(ctx, insertMeta, name, append([]byte{}, value...)); err != nil {
 			return err
 		}

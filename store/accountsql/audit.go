@@ -27,7 +27,7 @@ func (t Trail) Append(ctx context.Context, r audit.Record) error {
 func (t Trail) Find(ctx context.Context, s identity.Subject, reference string, limit int) ([]audit.Record, error) {
 	query, args := auditQuery(s, reference, max(limit, 0))
 	var all []audit.Record
-	err := t.db.Read(ctx, func(r Reader) (err error) {
+	err := t.db.Read(ctx, func(ctx context.Context, r Reader) (err error) {
 		all, err = find(ctx, r, auditFields, query, args...)
 		return err
 	})

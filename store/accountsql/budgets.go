@@ -19,7 +19,7 @@ func (b budgets) Peek(ctx context.Context, key string, rates []limits.Rate, now 
 		return limits.Balance{}, err
 	}
 	var old tats
-	err := b.db.Read(ctx, func(r Reader) (err error) {
+	err := b.db.Read(ctx, func(ctx context.Context, r Reader) (err error) {
 		old, err = readBudgets(ctx, r, key)
 		return err
 	})
@@ -61,7 +61,7 @@ func (b budgets) change(ctx context.Context, key string, rates []limits.Rate, st
 	if err := valid(rates); err != nil {
 		return err
 	}
-	return b.db.Write(ctx, func(tx Tx) error {
+	return b.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := b.db.Lock(ctx, tx, key); err != nil {
 			return err
 		}

@@ -8,16 +8,17 @@ import (
 	"github.com/stepgate/stepgate/store/rows"
 )
 
-// Database is what the dialects differ in. It passes on the errors of
+// Database is what the dialects differ in. It gives its steps a context, which
+// may end earlier than the caller's. It passes on the errors of
 // package accounts that are answers as they are; all its other errors say
 // which database they are about, and what helps.
 type Database interface {
 	// Read runs do outside of a transaction.
-	Read(ctx context.Context, do func(Reader) error) error
+	Read(ctx context.Context, do func(context.Context, Reader) error) error
 	// Write runs do as one transaction that sees what was committed before each
 	// statement, and confirms nothing before the commit is durable. It may run
 	// do again after a rollback that is certain.
-	Write(ctx context.Context, do func(Tx) error) error
+	Write(ctx context.Context, do func(context.Context, Tx) error) error
 	// Lock keeps all other transactions that lock the key waiting until tx ends.
 	Lock(ctx context.Context, tx Tx, key string) error
 }
@@ -53,7 +54,7 @@ func Sweeps() []string { return []string{sweepSpent, sweepBudgets} }
 
 // exec is a write of one statement.
 func (a *Accounts) exec(ctx context.Context, query string, args ...any) error {
-	return a.db.Write(ctx, func(tx Tx) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})
@@ -61,7 +62,7 @@ func (a *Accounts) exec(ctx context.Context, query string, args ...any) error {
 
 // get reads one row and tells whether it is there.
 func (a *Accounts) get(ctx context.Context, query string, args []any, into ...any) (there bool, err error) {
-	err = a.db.Read(ctx, func(r Reader) error {
+	err = a.db.Read(ctx, func(ctx context.Context, r Reader) error {
 		err := r.QueryRowContext(ctx, query, args...).Scan(into...)
 		there = err == nil
 		return rows.OrNone(err, nil)

@@ -19,9 +19,9 @@ type database struct{ *Accounts }
 const attempts = poolSize + 1
 
 // Read implements accountsql.Database.
-func (d database) Read(ctx context.Context, do func(accountsql.Reader) error) error {
+func (d database) Read(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
 	return d.try(ctx, func(ctx context.Context, db *sql.DB) error {
-		err := do(numbered{db})
+		err := do(ctx, numbered{db})
 		if err != nil {
 			return &undone{err}
 		}
@@ -30,7 +30,7 @@ func (d database) Read(ctx context.Context, do func(accountsql.Reader) error) er
 }
 
 // Write implements accountsql.Database.
-func (d database) Write(ctx context.Context, do func(accountsql.Tx) error) error {
+func (d database) Write(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
 	return d.try(ctx, func(ctx context.Context, db *sql.DB) error { return transaction(ctx, db, do) })
 }
 
@@ -69,13 +69,13 @@ func (u *undone) Unwrap() error { return u.error }
 var isolation = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 
 // transaction runs do as one.
-func transaction(ctx context.Context, db *sql.DB, do func(accountsql.Tx) error) error {
+func transaction(ctx context.Context, db *sql.DB, do func(context.Context, accountsql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, isolation)
 	if err != nil {
 		return &undone{err}
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := do(numberedTx{numbered{tx}, tx}); err != nil {
+	if err := do(ctx, numberedTx{numbered{tx}, tx}); err != nil {
 		return &undone{err}
 	}
 	return tx.Commit()

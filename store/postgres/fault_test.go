@@ -70,6 +70,7 @@ func TestFrozen(t *testing.T) {
 	l := startLoad(t, a)
 	for _, freeze := range []time.Duration{time.Second, 6 * time.Second} {
 		l.works()
+		time.Sleep(time.Second)
 		server.Pause()
 		time.Sleep(freeze)
 		server.Resume()
@@ -87,11 +88,13 @@ func TestFailover(t *testing.T) {
 	a, b := ready(t, pair.DSN()), ready(t, pair.DSN())
 	l := startLoad(t, a, b)
 	l.works()
+	time.Sleep(time.Second)
 	pair.Primary.Kill()
 	time.Sleep(500 * time.Millisecond)
 	wantText(t, a.SpendID(t.Context(), "c", time.Now()), "name all hosts in the DSN")
 	pair.Promote()
 	t.Logf("it works again after %v", l.works())
+	time.Sleep(time.Second)
 	l.verify(b)
 }
 

@@ -55,7 +55,7 @@ func (s *sweep) end() {
 func (a *Accounts) expired(ctx context.Context, now time.Time) error {
 	for _, query := range accountsql.Sweeps() {
 		for removed := int64(sweepBatch); removed == sweepBatch; {
-			err := database{a}.Write(ctx, func(tx accountsql.Tx) (err error) {
+			err := database{a}.Write(ctx, func(ctx context.Context, tx accountsql.Tx) (err error) {
 				removed, err = removeBatch(ctx, tx, query, now)
 				return err
 			})

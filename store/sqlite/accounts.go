@@ -33,13 +33,13 @@ func (a *Accounts) Close() error { return a.f.Close() }
 type database struct{ f *file }
 
 // Read implements accountsql.Database.
-func (d database) Read(_ context.Context, do func(accountsql.Reader) error) error {
-	return d.f.fault(do(d.f.reader))
+func (d database) Read(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
+	return d.f.fault(do(ctx, d.f.reader))
 }
 
 // Write implements accountsql.Database.
-func (d database) Write(ctx context.Context, do func(accountsql.Tx) error) error {
-	return d.f.write(ctx, func(tx *sql.Tx) error { return do(tx) })
+func (d database) Write(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
+	return d.f.write(ctx, func(tx *sql.Tx) error { return do(ctx, tx) })
 }
 
 // Lock implements accountsql.Database: whoever writes is alone.
