@@ -18,32 +18,25 @@ const (
 	mostGrowth = 1.05  // a verified request's CPU at the last size, of the first's
 )
 
-// sizes are how many sessions and accounts are live.
-func (l *lab) sizes() []int {
-	if l.quick {
-		return []int{500, 1000, 2000}
-	}
-	return []int{1000, 100_000, 1_000_000}
-}
-
 // grown is what was measured at one size.
 type grown struct {
-	sessions      int
-	bytes         float64 // of Redis, for each session
-	usage         float64 // of the session's own key, by MEMORY USAGE
-	idle, loaded  float64 // the gateway's memory after its start, and after all loads
-	near, spread  slice   // requests of few sessions, and of all
-	first         slice   // right after a restart, all read from Redis
-	restart       time.Duration
-	logins        slice // by people who have an authenticator
-	loginCPU      time.Duration
-	cookiesOfFill []string
+	sessions     int
+	bytes        float64 // of Redis, for each session
+	usage        float64 // of the session's own key, by MEMORY USAGE
+	idle, loaded float64 // the gateway's memory after its start, and after all loads
+	near         *series // requests of few sessions, beside bare Caddy's
+	spread       slice   // requests of all sessions
+	first        slice   // right after a restart, all read from Redis
+	restart      time.Duration
+	logins       slice // by people who have an authenticator
+	loginCPU     time.Duration
 }
 
 // crop is a gateway whose stores grow.
 type crop struct {
 	*lab
 	proxy   *proxy
+	bare    *proxy
 	empty   float64  // Redis's memory before the first session
 	cookies []string // of all live sessions that were made
 	fresh   int      // the next person who has not signed in yet
@@ -56,7 +49,7 @@ func (l *lab) measureGrowth() error {
 		return err
 	}
 	var all []grown
-	for _, n := range l.sizes() {
+	for _, n := range l.sizes {
 		g, err := c.grow(n)
 		if err != nil {
 			return fmt.Errorf("at %d sessions: %w", n, err)
@@ -78,10 +71,14 @@ func (l *lab) plant() (*crop, error) {
 	if err != nil {
 		return nil, err
 	}
+	bare, err := l.startProxy("bare", l.binary, "", "")
+	if err != nil {
+		return nil, err
+	}
 	if _, err := enrollAll(crowd("alice", "http://"+p.sites[0].http, 1)); err != nil {
 		return nil, err
 	}
-	c := &crop{lab: l, proxy: p}
+	c := &crop{lab: l, proxy: p, bare: bare}
 	c.empty, err = l.stores.usedMemory()
 	return c, err
 }
@@ -166,15 +163,36 @@ func (c *crop) request(g *grown) (err error) {
 	if c.quick {
 		length = time.Second
 	}
-	few := c.cookies[:min(people, len(c.cookies))]
-	if _, err := c.load(few, warmUp); err != nil {
-		return err
-	}
-	if g.near, err = c.load(few, length); err != nil {
+	if g.near, err = c.near(int(length / sliceLength)); err != nil {
 		return err
 	}
 	g.spread, err = c.load(c.cookies, length)
 	return err
+}
+
+// near takes turns with bare Caddy.
+func (c *crop) near(pairs int) (*series, error) {
+	few := c.cookies[:min(people, len(c.cookies))]
+	beside := &variant{name: "bare Caddy", proxy: c.bare, site: c.bare.sites[0], cookies: few}
+	near := &variant{name: "gateway", proxy: c.proxy, site: c.proxy.sites[0], cookies: few}
+	for _, v := range []*variant{beside, near} {
+		if err := v.dial(dial1, v.site.http); err != nil {
+			return nil, err
+		}
+		defer v.close()
+		if _, err := c.slice(v, warmUp); err != nil {
+			return nil, err
+		}
+	}
+	of, s := &series{variant: beside}, &series{variant: near}
+	before, err := c.slice(beside, sliceLength)
+	for range pairs {
+		if err != nil {
+			return nil, err
+		}
+		before, err = c.pair(of, s, before)
+	}
+	return s, err
 }
 
 // load sends requests of sessions chosen by chance.
@@ -232,63 +250,4 @@ func crowdOf(base string, from, n int) []*person {
 		people[i] = &person{name: minted(from + i).Name, base: base, secret: authenticator}
 	}
 	return people
-}
-
-func (l *lab) reportGrowth(out io.Writer, all []grown) {
-	fmt.Fprintf(out, "## Growth\n\n")
-	l.versions(out)
-	header := []string{""}
-	for _, g := range all {
-		header = append(header, thousands(g.sessions))
-	}
-	t := table{header}
-	line := func(name string, value func(grown) string) {
-		row := []string{name}
-		for _, g := range all {
-			row = append(row, value(g))
-		}
-		t = append(t, row)
-	}
-	each := func(s slice) string { return fmt.Sprintf("%.1f µs", s.proxy.Seconds()*1e6/float64(s.requests)) }
-	latency := func(s slice) string {
-		return milliseconds(percentile(s.took, 0.5)) + ", " + milliseconds(percentile(s.took, 0.99))
-	}
-	line("bytes of Redis's memory for a session", func(g grown) string { return fmt.Sprintf("%.0f", g.bytes) })
-	line("of that its own key (`MEMORY USAGE`)", func(g grown) string { return fmt.Sprintf("%.0f", g.usage) })
-	line("gateway's memory after its start", func(g grown) string { return megabytes(g.idle) })
-	line("gateway's memory after all loads", func(g grown) string { return megabytes(g.loaded) })
-	line("start of the gateway", func(g grown) string { return milliseconds(g.restart) })
-	line("first requests after it: p50, p99", func(g grown) string { return latency(g.first) })
-	line(fmt.Sprintf("requests of %d sessions: p50, p99", people), func(g grown) string { return latency(g.near) })
-	line("gateway's CPU for each", func(g grown) string { return each(g.near) })
-	line("requests spread over all sessions: p50, p99", func(g grown) string { return latency(g.spread) })
-	line("gateway's CPU for each", func(g grown) string { return each(g.spread) })
-	line("logins a second", func(g grown) string { return fmt.Sprintf("%.0f", float64(g.logins.requests)/g.logins.wall.Seconds()) })
-	line("each of a login's three requests: p50, p99", func(g grown) string { return latency(g.logins) })
-	line("gateway's CPU for a login", func(g grown) string { return milliseconds(g.loginCPU) })
-	line("challenges a second and core of the gateway", func(g grown) string { return fmt.Sprintf("%.0f", 1/g.loginCPU.Seconds()) })
-	t.write(out)
-	growthReached(all).write(out)
-}
-
-func growthReached(all []grown) (t table) {
-	first, last := all[0], all[len(all)-1]
-	each := func(s slice) float64 { return s.proxy.Seconds() / float64(s.requests) }
-	ratio := each(last.near) / each(first.near)
-	t.row("to reach", "bound", "measured", "")
-	t.row("bytes a session in Redis", "≤ 600", fmt.Sprintf("%.0f", last.bytes), verdict(last.bytes <= mostBytes))
-	t.row(fmt.Sprintf("verified request's CPU with %s sessions, of that with %s", thousands(last.sessions), thousands(first.sessions)),
-		"≤ 1.05", fmt.Sprintf("%.3f", ratio), verdict(ratio <= mostGrowth))
-	return t
-}
-
-func megabytes(bytes float64) string { return fmt.Sprintf("%.0f MB", bytes/1e6) }
-
-// thousands writes 100000 as 100,000.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type options struct {
 	quick    bool
 	pairs    int
 	sessions int
+	sizes    []int // of the stores, as they grow
 	redis    string
 	postgres string
 	out      string
@@ -61,6 +63,8 @@ func main() {
 	}
 }
 
+const allSizes = "1000,100000,1000000"
+
 func flags() (o options) {
 	var names []string
 	for _, p := range parts {
@@ -70,6 +74,7 @@ func flags() (o options) {
 	flag.BoolVar(&o.quick, "quick", false, "as little as shows that everything runs")
 	flag.IntVar(&o.pairs, "pairs", 200, "slices of each variant")
 	flag.IntVar(&o.sessions, "sessions", 100_000, "live sessions in Redis while requests are measured")
+	sizes := flag.String("sizes", allSizes, "`numbers` of sessions and accounts that are measured as they grow")
 	flag.StringVar(&o.redis, "redis", "", "`address` of an empty Redis that runs already")
 	flag.StringVar(&o.postgres, "postgres", "", "`DSN` of an empty database that is there already")
 	flag.StringVar(&o.out, "out", "", "`folder` for tables (Markdown) and charts (SVG)")
@@ -83,9 +88,14 @@ func flags() (o options) {
 	}
 	if o.quick {
 		o.pairs, o.sessions = 2, 2000
+		*sizes = strings.Replace(*sizes, allSizes, "500,1000,2000", 1)
 	}
-	if o.pairs < 1 || (o.redis == "") != (o.postgres == "") {
-		fmt.Fprintln(os.Stderr, "bench: -pairs must be at least 1, and -redis and -postgres stand together or not at all")
+	if err := json.Unmarshal([]byte("["+*sizes+"]"), &o.sizes); err != nil || len(o.sizes) == 0 || !slices.IsSorted(o.sizes) {
+		fmt.Fprintln(os.Stderr, "bench: -sizes takes numbers that grow, with commas between them")
+		os.Exit(2)
+	}
+	if o.pairs < 1 || o.sessions < people || (o.redis == "") != (o.postgres == "") {
+		fmt.Fprintln(os.Stderr, "bench: -pairs must be at least 1, -sessions 256, and -redis and -postgres stand together or not at all")
 		os.Exit(2)
 	}
 	return o

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -95,6 +96,7 @@ func (p *proxy) run(l *lab, name, binary, caddyfile string) (err error) {
 func (p *proxy) restart(l *lab) error {
 	args := p.cmd.Args
 	p.stop()
+	l.processes = slices.DeleteFunc(l.processes, func(other *process) bool { return other == p.process })
 	return p.run(l, "restarted", args[0], args[3])
 }
 

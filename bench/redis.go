@@ -75,13 +75,21 @@ func countLines(conn net.Conn, calls map[string]int) error {
 	}
 }
 
-// usedMemory is what Redis has allocated, in bytes.
-func (s *stores) usedMemory() (float64, error) {
+// usedMemory is what Redis has allocated for its keys, in bytes: all but what
+// comes and goes with connections.
+func (s *stores) usedMemory() (bytes float64, err error) {
 	said, err := s.info("memory")
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseFloat(said["used_memory"], 64)
+	for name, sign := range map[string]float64{"used_memory": 1, "mem_clients_normal": -1, "mem_aof_buffer": -1} {
+		part, err := strconv.ParseFloat(said[name], 64)
+		if err != nil {
+			return 0, err
+		}
+		bytes += sign * part
+	}
+	return bytes, nil
 }
 
 // transactions are those of PostgreSQL since the start, in this database.
