@@ -210,10 +210,12 @@ func (a *App) await(ctx context.Context) *gateway.Services {
 	return a.shared.Load()
 }
 
-// Stop lets go of what was opened. The last one to let go closes it.
-func (a *App) Stop() error { return a.Cleanup() }
+// Stop leaves all as it is: the server may still answer its last requests,
+// which need the stores. Cleanup follows when all apps have stopped.
+func (a *App) Stop() error { return nil }
 
-// Cleanup also follows a failed Start, and a Provision that failed halfway.
+// Cleanup lets go of what was opened, and the last one to let go closes it. It
+// also follows a failed Start, and a Provision that failed halfway.
 func (a *App) Cleanup() error {
 	var errs []error
 	for _, release := range slices.Backward(a.release) {

@@ -177,6 +177,23 @@ func mustBeReleased(t *testing.T) {
 	})
 }
 
+// Point 7: apps stop in any order, and a process that ends answers its last
+// requests while they do: the stores are there until all have stopped.
+func TestStopKeepsStores(t *testing.T) {
+	g := newGate(t)
+	alice := g.browser()
+	alice.enroll("alice")
+	app, err := caddy.ActiveContext().App("stepgate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.(*App).Stop(); err != nil {
+		t.Fatal(err)
+	}
+	g.browser().login("alice")
+	alice.mustSee("alice")
+}
+
 // Point 7: a second process on the same data is told so.
 func TestSecondProcess(t *testing.T) {
 	g := newGate(t)

@@ -2,8 +2,10 @@ package caddymodule
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // The first attempt to reach the stores may take this long; those that follow
@@ -33,20 +35,31 @@ func (a *App) bringUp(try func(context.Context) error, after func(context.Contex
 	return nil
 }
 
-// retry says each thing once, however often it is tried.
-func (a *App) retry(ctx context.Context, try func(context.Context) error, last error) bool {
+// retry says each thing once, however often it happens.
+func (a *App) retry(ctx context.Context, try func(context.Context) error, first error) bool {
+	said := map[string]bool{withoutNumbers(first): true}
 	for wait(ctx, nextAttempt) {
 		err := attempt(ctx, try)
-		switch {
-		case err == nil:
+		if err == nil {
 			a.log.Info("the stores answer: requests are served")
 			return true
-		case answered(err) && err.Error() != last.Error() && ctx.Err() == nil:
-			a.log.Error("a store answers, and does not take this node or is not the right one: requests get 503 until that is mended", "error", err)
-			last = err
+		}
+		if text := withoutNumbers(err); !said[text] && ctx.Err() == nil {
+			a.log.Error("still no store that can be used: requests get 503 until there is", "error", err)
+			said[text] = true
 		}
 	}
 	return false
+}
+
+// withoutNumbers is what stays the same when a connection's port does not.
+func withoutNumbers(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
 }
 
 // beside runs do until the app is cleaned up.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -39,7 +40,7 @@ func (s *starting) bringUp(script ...string) error {
 		s.tried = append(s.tried, now)
 		switch now {
 		case "away":
-			return errors.New("connection refused")
+			return fmt.Errorf("read tcp 127.0.0.1:%d: connection refused", 40000+len(s.tried))
 		case "hangs":
 			<-ctx.Done()
 			return ctx.Err()
