@@ -79,7 +79,7 @@ func (f *Flow) bind(ctx context.Context, r Record, a Answer, v Visitor) (Result,
 		return Result{}, err
 	}
 	if stale(r, account) {
-		return gone, nil
+		return f.end(ctx, r, gone)
 	}
 	now := f.Now()
 	void := r.Pending.ID == "" || !now.Before(r.Pending.ExpiresAt)

@@ -21,7 +21,7 @@ func (f *Flow) check(ctx context.Context, r Record, a Answer, v Visitor) (Result
 		return Result{}, err
 	}
 	if stale(r, account) {
-		return gone, nil
+		return f.end(ctx, r, gone)
 	}
 	code, ok := digits(a.Code)
 	if !ok {

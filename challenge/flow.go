@@ -106,7 +106,7 @@ func (f *Flow) Show(ctx context.Context, r Record, v Visitor) (Result, error) {
 		return Result{}, err
 	}
 	if stale(r, account) {
-		return gone, nil
+		return f.end(ctx, r, gone)
 	}
 	if r.Enroll {
 		return f.showEnroll(ctx, r, templates.Message{}, 200)
@@ -183,11 +183,23 @@ func (f *Flow) attempt(ctx context.Context, r Record, most int) (left int, over 
 // exhausted ends a challenge whose attempts are used up: the next needs the
 // password again.
 func (f *Flow) exhausted(ctx context.Context, r Record) (Result, error) {
-	_, err := f.Challenges.Take(ctx, r.ID, f.Now())
+	return f.end(ctx, r, Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true})
+}
+
+// end spends a challenge that nobody can pass any more. Who has passed with it
+// a moment ago keeps the session, although it still has to be raised.
+func (f *Flow) end(ctx context.Context, r Record, why Result) (Result, error) {
+	err := f.spend(ctx, r)
+	if errors.Is(err, accounts.ErrSpent) {
+		return spent, nil
+	}
+	if err == nil {
+		_, err = f.Challenges.Take(ctx, r.ID, f.Now())
+	}
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}
-	return Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true}, err
+	return why, err
 }
 
 // spend makes a challenge unusable: of two parallel passes one gets
