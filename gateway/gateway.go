@@ -68,7 +68,7 @@ type Gateway struct {
 	meter       Meter
 	log         *slog.Logger
 	recent      *recent
-	cookieName  string
+	cookie      string       // how the session's begins
 	credentials *match.Names // headers by which the console could know a person
 	heeded      *match.Names // and all others that are looked for
 }
@@ -77,7 +77,7 @@ type Gateway struct {
 func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
 	credentials := match.NewNames(site.Console.CredentialHeaders()...)
 	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(),
-		cookieName:  sessions.CookieName(site.Name),
+		cookie:      sessions.CookieName(site.Name) + "=",
 		credentials: credentials, heeded: credentials.With(identityHeaders).With(match.Overrides)}
 }
 
@@ -183,7 +183,7 @@ func (g *Gateway) act(v *visit, d policy.Decision) error {
 
 // facts gathers what the decision rests on.
 func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
-	f = policy.Facts{Stage: policy.AtRequest, Rules: g.site.Rules, Navigation: navigation(v.Request.Request)}
+	f = policy.Facts{Stage: policy.AtRequest, Rules: g.site.Rules}
 	for i := range g.site.Bypass {
 		if g.site.Bypass[i].Match.Every(v.Request) {
 			f.Bypass = g.site.Bypass[i].Name
@@ -200,7 +200,9 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	if f.Refused = g.refuses(v.Request); f.Refused {
 		return f, nil
 	}
-	f.Public = g.public(v.Request)
+	if !v.verified() { // with a second factor both decide nothing
+		f.Public, f.Navigation = g.public(v.Request), v.navigates()
+	}
 	v.attempt, err = g.site.Console.Attempt(v.Request, v.verified())
 	f.Login = v.attempt != nil
 	return f, err
@@ -225,7 +227,7 @@ func (g *Gateway) public(q *match.Request) bool {
 // identify finds the session of the request's cookie.
 func (g *Gateway) identify(ctx context.Context, v *visit) error {
 	v.sent = v.Header["Cookie"]
-	v.cookie, v.ambiguous = onlyCookie(v.sent, g.cookieName)
+	v.cookie, v.ambiguous = onlyCookie(v.sent, g.cookie)
 	if v.cookie == "" || v.ambiguous {
 		return nil
 	}

@@ -75,15 +75,20 @@ func noUpgrade(r *http.Request) {
 	delete(r.Header, "Connection") // whatever else it names is for this hop as well
 }
 
-// onlyCookie returns the value of the one cookie of that name. Two are
-// ambiguous: one of them may have been planted.
-func onlyCookie(lines []string, name string) (value string, ambiguous bool) {
+// onlyCookie returns the value of the one cookie that begins so, with its name
+// and "=". Two are ambiguous: one of them may have been planted.
+func onlyCookie(lines []string, begin string) (value string, ambiguous bool) {
 	found := 0
 	for _, line := range lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimLeft(pair, " \t")
-			if len(pair) > len(name) && pair[len(name)] == '=' && pair[:len(name)] == name {
-				value = pair[len(name)+1:]
+		for at := 0; ; {
+			i := strings.Index(line[at:], begin)
+			if i < 0 {
+				break
+			}
+			before := strings.TrimRight(line[:at+i], " \t")
+			at += i + len(begin)
+			if before == "" || before[len(before)-1] == ';' {
+				value, _, _ = strings.Cut(line[at:], ";")
 				found++
 			}
 		}
@@ -126,13 +131,21 @@ func unshareIn(room *[1]string, h http.Header) {
 // says it outright; without it, a GET that prefers HTML and was not made by a
 // script library.
 func navigation(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate" && document(r.Header.Get("Sec-Fetch-Dest"))
+	if mode := first(r.Header["Sec-Fetch-Mode"]); mode != "" {
+		return mode == "navigate" && document(first(r.Header["Sec-Fetch-Dest"]))
 	}
-	if r.Header.Get("Upgrade") != "" || r.Header.Get("X-Requested-With") != "" || r.Method == http.MethodConnect {
+	if first(r.Header["Upgrade"]) != "" || first(r.Header["X-Requested-With"]) != "" || r.Method == http.MethodConnect {
 		return false
 	}
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
+	return strings.Contains(first(r.Header["Accept"]), "text/html")
+}
+
+// first is a header's first value.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // document: a navigation inside a frame could not show our pages.
