@@ -152,7 +152,7 @@ var prefixForm = regexp.MustCompile(`^[a-zA-Z0-9_.-]{0,32}$`)
 
 func checkPrefix(prefix string) error {
 	if !hasPlaceholder(prefix) && !prefixForm.MatchString(prefix) {
-		return fmt.Errorf("prefix: %q: use up to 32 letters, digits, -, _ and .", prefix)
+		return fmt.Errorf("prefix: %q: use up to 32 letters, digits, dots, - and _", prefix)
 	}
 	return nil
 }
