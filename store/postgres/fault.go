@@ -64,7 +64,7 @@ func broken(err error) bool {
 	case "57P01", "57P02", readOnly:
 		return true
 	case "":
-		return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 			errors.As(err, new(*net.OpError))
 	}
 	return false
