@@ -38,7 +38,7 @@ func (b bars) draw(c *canvas, others []*series, row float64) {
 		_, high := interval(r.ratios[b.figure])
 		most = max(most, high)
 	}
-	scale := (b.width - 50) / most
+	scale := (b.width - 46) / most
 	c.text("small", "start", b.x, 52, "%s", b.title)
 	for i, r := range others {
 		y := 70 + row*float64(i)
@@ -46,7 +46,7 @@ func (b bars) draw(c *canvas, others []*series, row float64) {
 		median := quantile(r.ratios[b.figure], 0.5)
 		c.rect(classOf(r.name), b.x, y, median*scale, row-10)
 		c.line("whisker", b.x+low*scale, y+10, b.x+high*scale, y+10)
-		c.text("", "start", b.x+high*scale+6, y+15, "%.3f", median)
+		c.text("", "end", b.x+b.width, y+15, "%.3f", median)
 	}
 	bottom := 66 + row*float64(len(others))
 	c.line("bound", b.x+b.bound*scale, 58, b.x+b.bound*scale, bottom)

@@ -78,6 +78,10 @@ func (l *lab) plant() (*crop, error) {
 	if _, err := enrollAll(crowd("alice", "http://"+p.sites[0].http, 1)); err != nil {
 		return nil, err
 	}
+	// Connections and scripts are not the sessions'.
+	if _, err := l.stores.mintSessions(9_000_000, 100); err != nil {
+		return nil, err
+	}
 	c := &crop{lab: l, proxy: p, bare: bare}
 	c.empty, err = l.stores.usedMemory()
 	return c, err

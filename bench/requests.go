@@ -14,12 +14,10 @@ const people = 256
 
 // field is bare Caddy and what is compared with it, and what they start.
 type field struct {
-	control, beside *proxy
-	bare, embedded  *proxy
-	shared          *proxy
-	forward, read   *proxy
-	cookies         []string // of people who signed in at shared
-	local           []string // at embedded
+	bare, control, embedded, shared, forward, read *proxy
+
+	cookies []string // of people who signed in at shared
+	local   []string // at embedded
 }
 
 // prepare starts the field unless an earlier part did.

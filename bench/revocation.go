@@ -8,15 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
-)
-
-// The numbers to reach.
-const (
-	mostRevocation = 20 * time.Millisecond // p99 under load
-	mostDeaf       = time.Second           // the worst with the subscription cut
 )
 
 const (
@@ -208,107 +201,4 @@ func (c *cluster) end(who *person, disturb func() error) (e ending, err error) {
 	answered := time.Now()
 	w.all.Wait()
 	return ending{max(0, w.last.Sub(sent)), max(0, w.last.Sub(answered))}, errors.Join(append(w.errs, err)...)
-}
-
-// watch asks for one session's page again and again until it is refused.
-type watch struct {
-	cookies string
-	alive   sync.WaitGroup // until every watcher was let through once
-	all     sync.WaitGroup
-
-	mu   sync.Mutex
-	last time.Time // when a request was sent that passed
-	errs []error
-}
-
-func (w *watch) start(address string) error {
-	conn, err := dial1(address, func() string { return w.cookies })
-	if err != nil {
-		return err
-	}
-	w.alive.Add(1)
-	w.all.Go(func() {
-		defer conn.Close()
-		err := conn.exchange()
-		w.alive.Done()
-		if err != nil {
-			w.note(time.Time{}, fmt.Errorf("before its session ended: %w", err))
-			return
-		}
-		w.note(follow(conn.(*http1)))
-	})
-	return nil
-}
-
-// follow returns when the last request that passed was sent.
-func follow(conn *http1) (passed time.Time, err error) {
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		sent := time.Now()
-		status, _, err := conn.ask()
-		switch {
-		case err != nil || status != http.StatusOK:
-			return passed, err
-		case sent.After(deadline):
-			return passed, errors.New("a session that ended goes on")
-		}
-		passed = sent
-	}
-}
-
-func (w *watch) note(passed time.Time, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if passed.After(w.last) {
-		w.last = passed
-	}
-	if err != nil {
-		w.errs = append(w.errs, err)
-	}
-}
-
-func (l *lab) reportRevocation(out io.Writer, requests float64, found map[string][]ending) {
-	fmt.Fprintf(out, "## Revocation\n\n")
-	l.versions(out)
-	fmt.Fprintf(out, "%d gateways, %.0f requests/s over all of them. For each session that ended, the last request on another node "+
-		"that still passed: how long after the logout it was sent, as %d watchers saw it.\n\n", nodes, requests, watchers*(nodes-1))
-	var t table
-	t.row("", "endings", "after the logout's answer: p50", "p99", "worst", "after the logout was sent: p50", "p99", "worst")
-	for _, name := range []string{allHear, killed, blackhole} {
-		row := []string{name, fmt.Sprint(len(found[name]))}
-		for _, times := range [][]time.Duration{afterAnswer(found[name]), afterSending(found[name])} {
-			for _, p := range []float64{0.5, 0.99, 1} {
-				row = append(row, milliseconds(percentile(times, p)))
-			}
-		}
-		t.row(row...)
-	}
-	t.write(out)
-	revocationReached(found).write(out)
-}
-
-func revocationReached(found map[string][]ending) (t table) {
-	t.row("to reach, after the logout's answer", "bound", "measured", "")
-	p99 := percentile(afterAnswer(found[allHear]), 0.99)
-	t.row("p99 under load", "≤ 20 ms", milliseconds(p99), verdict(p99 <= mostRevocation))
-	for _, name := range []string{killed, blackhole} {
-		worst := percentile(afterAnswer(found[name]), 1)
-		t.row("worst: "+name, "≤ 1 s", milliseconds(worst), verdict(worst <= mostDeaf))
-	}
-	return t
-}
-
-func afterAnswer(all []ending) []time.Duration {
-	return sorted(all, func(e ending) time.Duration { return e.answered })
-}
-
-func afterSending(all []ending) []time.Duration {
-	return sorted(all, func(e ending) time.Duration { return e.sent })
-}
-
-func sorted(all []ending, figure func(ending) time.Duration) (times []time.Duration) {
-	for _, e := range all {
-		times = append(times, figure(e))
-	}
-	slices.Sort(times)
-	return times
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -29,12 +30,12 @@ func (s slice) figures() [figureCount]float64 {
 		percentile(s.took, 0.50).Seconds(), percentile(s.took, 0.99).Seconds()}
 }
 
-// percentile of sorted times.
+// percentile of sorted times: the smallest that so many are not above.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
-	return sorted[int(p*float64(len(sorted)-1))]
+	return sorted[int(math.Ceil(p*float64(len(sorted))))-1]
 }
 
 // compare notes the ratio of a slice to the mean of those around it.

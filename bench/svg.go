@@ -19,11 +19,11 @@ type canvas struct {
 // style has the two looks: an image in a page follows the reader's
 // preference, not the page's colors.
 const style = `<style>
-:root { color: #1f2328; --ours: #0969da; --other: #8c959f; --bound: #cf222e; --faint: #d1d9e0 }
-@media (prefers-color-scheme: dark) { :root { color: #f0f6fc; --ours: #4493f8; --other: #9198a1; --bound: #f85149; --faint: #3d444d } }
+:root { color: #1f2328; --ours: #0969da; --other: #8c959f; --bound: #cf222e; --faint: #d1d9e0; --on: #ffffff }
+@media (prefers-color-scheme: dark) { :root { color: #f0f6fc; --ours: #4493f8; --other: #9198a1; --bound: #f85149; --faint: #3d444d; --on: #0d1117 } }
 text { font: 13px system-ui, sans-serif; fill: currentColor }
 .title { font-weight: 600; font-size: 14px }
-.small { font-size: 11px }
+.small { font-size: 11px } .on { fill: var(--on) }
 .ours { fill: var(--ours) } .other { fill: var(--other) }
 .faint { stroke: var(--faint) } .bound { stroke: var(--bound); stroke-dasharray: 4 3 } .whisker { stroke: currentColor; stroke-width: 1.5 }
 .limit { fill: var(--bound); font-size: 11px }
@@ -79,13 +79,17 @@ func (k columns) draw(c *canvas, x, y, width, height float64) {
 		h := room * v / most
 		middle := x + each*(float64(i)+0.5)
 		c.rect("ours", middle-each*0.3, floor-h, each*0.6, h)
-		c.text("", "middle", middle, floor-h-5, k.format, v)
+		if h > 24 {
+			c.text("on", "middle", middle, floor-8, k.format, v)
+		} else {
+			c.text("", "middle", middle, floor-h-5, k.format, v)
+		}
 		c.text("small", "middle", middle, floor+15, "%s", k.labels[i])
 	}
 	c.line("faint", x, floor, x+width, floor)
 	if k.bound > 0 {
 		at := floor - room*k.bound/most
 		c.line("bound", x, at, x+width, at)
-		c.text("limit", "end", x+width, at-18, "at most "+k.format, k.bound)
+		c.text("limit", "end", x+width, at-5, "at most "+k.format, k.bound)
 	}
 }
