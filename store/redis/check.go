@@ -17,7 +17,7 @@ func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 	defer cancel()
 	var mu sync.Mutex
 	look := func(ctx context.Context, server *goredis.Client) error {
-		found, err := lookAt(ctx, server)
+		found, err := lookAt(ctx, server, s.sentinel)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, warning := range found {
@@ -36,7 +36,7 @@ func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
 }
 
 // lookAt asks with CONFIG, and with INFO where the user may not.
-func lookAt(ctx context.Context, server *goredis.Client) (warnings []string, err error) {
+func lookAt(ctx context.Context, server *goredis.Client, sentinel bool) (warnings []string, err error) {
 	set, err := server.ConfigGet(ctx, "*").Result()
 	if goredis.HasErrorPrefix(err, "NOPERM") || goredis.HasErrorPrefix(err, "unknown command") {
 		set, err = fromInfo(ctx, server)
@@ -56,6 +56,10 @@ func lookAt(ctx context.Context, server *goredis.Client) (warnings []string, err
 	default:
 		warnings = append(warnings, "it keeps no append-only file, and whether it takes snapshots this user may not see: "+
 			"set appendonly to yes, or allow the user +config|get")
+	}
+	if sentinel && set["min-replicas-to-write"] == "0" {
+		warnings = append(warnings, "a master that is cut off from its Sentinels goes on, and what ends there is not heard elsewhere: "+
+			"set min-replicas-to-write to 1")
 	}
 	return warnings, nil
 }

@@ -196,7 +196,7 @@ func TestFaultFull(t *testing.T) {
 
 // TestFaultPassword also covers the rights that a user lacks.
 func TestFaultPassword(t *testing.T) {
-	redis := e2e.StartRedis(t, e2e.RedisOptions{ACL: rights})
+	redis := e2e.StartRedis(t, e2e.RedisOptions{ACL: rights(t)})
 	o := Options{Addrs: []string{redis.Addr}, Username: "stepgate", Password: "wrong"}
 	wrong := open(t, o)
 	o.Password = e2e.RedisPassword

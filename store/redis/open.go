@@ -28,6 +28,9 @@ const (
 	connections = 32
 	// idle is how long a connection is kept unused.
 	idle = 30 * time.Minute
+	// reload is how often a cluster in use is asked who its masters are: one
+	// that is dead cannot say who follows it.
+	reload = time.Second
 )
 
 // Options say which Redis.
@@ -54,6 +57,8 @@ type Store struct {
 	keys   keys
 	node   string // names this Store in its own channel
 	where  string // for people
+
+	sentinel bool
 }
 
 var (
@@ -75,6 +80,8 @@ func Open(o Options) (*Store, error) {
 		keys:   newKeys(o.Prefix, o.Cluster),
 		node:   rand.Text(),
 		where:  o.where(),
+
+		sentinel: o.Sentinel != "",
 	}, nil
 }
 
@@ -114,7 +121,9 @@ func (o Options) client() goredis.UniversalClient {
 	case o.Sentinel != "":
 		return goredis.NewFailoverClient(u.Failover())
 	case o.Cluster:
-		return goredis.NewClusterClient(u.Cluster())
+		c := u.Cluster()
+		c.ClusterStateReloadInterval = reload
+		return goredis.NewClusterClient(c)
 	default:
 		return goredis.NewClient(u.Simple())
 	}
