@@ -69,14 +69,13 @@ func StartNodes(t testing.TB, count int) *Nodes {
 		}
 		n.keys = append(n.keys, keys)
 	}
+	binary, err := gatewayBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := newKey(t, &Gateway{binary: binary, Dir: folder})
 	for i := range n.keys {
-		if i == 0 {
-			g, err := gatewayBinary()
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.newKey((&Gateway{t: t, binary: g, Dir: folder}), "k1")
-		}
+		n.giveKey(i, "k1", key)
 		n.Gateways = append(n.Gateways, StartGateway(t, n.caddyfile(i, "Nodes"), &Console{Addr: n.Console.Addr}))
 	}
 	return n
@@ -93,15 +92,12 @@ func (n *Nodes) Reload(i int, brand string) error {
 	return n.Gateways[i].Reload(n.caddyfile(i, brand))
 }
 
-// newKey makes a key and gives it to every node; which one seals stays.
-func (n *Nodes) newKey(g *Gateway, id string) string {
-	n.t.Helper()
+// newKey makes a master key.
+func newKey(t testing.TB, g *Gateway) string {
+	t.Helper()
 	key, err := g.Command("keys", "new").Output()
 	if err != nil {
-		n.t.Fatal(err)
-	}
-	for i := range n.keys {
-		n.giveKey(i, id, string(key))
+		t.Fatal(err)
 	}
 	return string(key)
 }

@@ -158,9 +158,12 @@ func (c *Streaming) Open(name string) int {
 	return c.open[name]
 }
 
-// Created is how often a person posted.
-func (c *Streaming) Created(name string) int {
+// All is how often anybody posted.
+func (c *Streaming) All() (all int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.created[name]
+	for _, n := range c.created {
+		all += n
+	}
+	return all
 }
