@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -81,6 +82,13 @@ func estateSecrets(t testing.TB) (dir string) {
 		}
 	}
 	return dir
+}
+
+// commands are those that Redis has taken.
+func (e *Estate) commands() (n int) {
+	_, rest, _ := strings.Cut(e.Redis.CLI("INFO", "stats"), "total_commands_processed:")
+	fmt.Sscan(rest, &n)
+	return n
 }
 
 // URLs are the gateways'.

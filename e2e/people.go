@@ -24,6 +24,7 @@ type Person struct {
 	Challenge string // the one that was shown last
 
 	cookies []string
+	near    map[string]bool
 }
 
 // Jar is the Cookie header of the person's browser.
@@ -31,7 +32,7 @@ func (p *Person) Jar() string { return strings.Join(p.cookies, "; ") }
 
 // OtherBrowser is the same person in a browser that was never used.
 func (p *Person) OtherBrowser() *Person {
-	return &Person{Name: p.Name, Secret: p.Secret, Bound: p.Bound}
+	return &Person{Name: p.Name, Secret: p.Secret, Bound: p.Bound, near: p.near}
 }
 
 // Send sends a request to a node as a page load, takes the cookies of the answer, and fails on another status.
@@ -74,8 +75,8 @@ func (p *Person) SignIn(node string) (page string, err error) {
 	return r.Text, nil
 }
 
-// Enroll signs in for the first time and binds an authenticator with the codes of the steps before and of now, so that
-// the code of the next step is good once.
+// Enroll signs in for the first time and binds an authenticator with the codes of two steps ago and of the last one, so
+// that those of now and of the next are good once.
 func (p *Person) Enroll(node string) error {
 	page, err := p.SignIn(node)
 	if err != nil {
@@ -86,7 +87,8 @@ func (p *Person) Enroll(node string) error {
 		return err
 	}
 	p.Secret, p.Bound = key.Query().Get("secret"), time.Now()
-	form := url.Values{"challenge": {p.Challenge}, "code1": {p.CodeAt(-1)}, "code2": {p.CodeAt(0)}}
+	p.remember()
+	form := url.Values{"challenge": {p.Challenge}, "code1": {p.CodeAt(-2)}, "code2": {p.CodeAt(-1)}}
 	_, err = p.Send(node, http.MethodPost, "/.stepgate/challenge", form, http.StatusSeeOther)
 	return err
 }
@@ -107,19 +109,23 @@ func (p *Person) CodeAt(step int) string {
 
 // Wrong is the n-th of codes that are right at no step near the binding's.
 func (p *Person) Wrong(n int) string {
-	near := make(map[string]bool)
-	for step := -30; step <= 30; step++ {
-		near[p.CodeAt(step)] = true
-	}
 	for guess := 0; ; guess++ {
 		code := fmt.Sprintf("%06d", guess)
-		if near[code] {
+		if p.near[code] {
 			continue
 		}
 		if n == 0 {
 			return code
 		}
 		n--
+	}
+}
+
+// remember notes the codes that are right at some step near the binding's.
+func (p *Person) remember() {
+	p.near = make(map[string]bool)
+	for step := -30; step <= 30; step++ {
+		p.near[p.CodeAt(step)] = true
 	}
 }
 

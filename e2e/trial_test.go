@@ -26,17 +26,22 @@ const (
 	mostRecovery = 10 * time.Second
 	// leastRequests are counted during each fault.
 	leastRequests = 10_000
+	leastFault    = 2500 * time.Millisecond
 	// faultWorkers send requests of all kinds, most of which wait; quickWorkers those that wait for no store.
-	faultWorkers, quickWorkers = 200, 8
+	faultWorkers, quickWorkers = 128, 8
 )
 
 // trial is one fault.
 type trial struct {
 	name       string
-	closed     bool // a second after it began, no protected request passes
-	forgets    bool // sessions from before are gone
+	closed     func(node int) bool // where no protected request passes from a second after it began
+	early      bool                // the load comes when it has begun
+	forgets    bool                // sessions from before are gone
 	begin, end func()
 }
+
+func all(int) bool  { return true }
+func none(int) bool { return false }
 
 // cast is who takes part in a trial. Each person has enrolled.
 type cast struct {
@@ -45,7 +50,7 @@ type cast struct {
 	ended    []*Person // were verified, and have logged out
 	leaving  []*Person // verified; log out during the fault
 	half     []*Person // have given the password
-	spenders []*Person // twice each: two browsers that hold a challenge and the same code
+	spenders []*Person // twice each: two browsers that hold a challenge each, and the same codes
 	guessers []*Person // hold a challenge, and some wrong codes
 	logins   []*Person // give their password again and again
 	stolen   []string  // cookies that shall open nothing
@@ -140,16 +145,17 @@ type ordeal struct {
 	*testing.T
 	*cast
 	trial
-	desk  *Desk
-	tally *Tally
+	estate *Estate
+	tally  *Tally
 
 	serial atomic.Int64
 	said   atomic.Int64
+	begun  atomic.Bool
 	mu     sync.Mutex
 	sent   map[string]request
 	ends   map[string]time.Time // when a logout of a session was confirmed, by its cookie
 	guess  map[string]int       // wrong codes that were compared, by person
-	passes map[string]int       // by person, with one code
+	passes map[string]int       // by code of a person, and by challenge
 	tried  map[string]int       // wrong codes that were sent
 }
 
@@ -157,14 +163,15 @@ type ordeal struct {
 type request struct {
 	user    string // as whom it may reach the console; "" is not at all
 	session string
-	at      time.Time
+	node    int
 }
 
 // try puts the estate through a trial.
 func (e *Estate) try(t *testing.T, f trial) {
+	t.Helper()
 	c := assemble(t, e.URLs(), f.name)
 	c.thieves("__Host-stepgate-desk=" + strings.Repeat("A", 120))
-	r := newOrdeal(t, c, f, e.Desk)
+	r := newOrdeal(t, c, f, e)
 	for range guesses {
 		for _, p := range c.guessers {
 			r.guessing(p, 0)
@@ -177,24 +184,30 @@ func (e *Estate) try(t *testing.T, f trial) {
 	r.judge(began, ended)
 }
 
-func newOrdeal(t *testing.T, c *cast, f trial, d *Desk) *ordeal {
-	return &ordeal{T: t, cast: c, trial: f, desk: d, tally: &Tally{}, sent: map[string]request{}, ends: map[string]time.Time{},
+func newOrdeal(t *testing.T, c *cast, f trial, e *Estate) *ordeal {
+	return &ordeal{T: t, cast: c, trial: f, estate: e, tally: &Tally{}, sent: map[string]request{}, ends: map[string]time.Time{},
 		guess: map[string]int{}, passes: map[string]int{}, tried: map[string]int{}}
 }
 
 // during sends the load while the fault lasts: it begins in the middle of it.
 func (r *ordeal) during(f trial) (began, ended time.Time) {
 	over := make(chan struct{})
-	all, quick := Work(faultWorkers, over, r.mixed), Work(quickWorkers, over, r.quick)
+	if f.early {
+		f.begin()
+	}
+	slow, quick := Work(faultWorkers, over, r.mixed), Work(quickWorkers, over, r.quick)
 	time.Sleep(300 * time.Millisecond)
 	r.tally.Reset() // what was before the fault does not count
-	f.begin()
+	if !f.early {
+		f.begin()
+	}
 	began = time.Now()
-	for time.Since(began) < 3*time.Second || r.tally.Total() < leastRequests && time.Since(began) < 40*time.Second {
+	r.begun.Store(true)
+	for time.Since(began) < leastFault || r.tally.Total() < leastRequests && time.Since(began) < 40*time.Second {
 		time.Sleep(50 * time.Millisecond)
 	}
 	close(over)
-	all.Wait()
+	slow.Wait()
 	quick.Wait()
 	ended = time.Now()
 	f.end()
@@ -213,7 +226,7 @@ func (r *ordeal) mixed(worker, n int) {
 		r.visit("verified", node, p.Jar(), p.Name)
 	case 3:
 		p := pick(r.leaving)
-		if n > 20 && rand.IntN(20) == 0 {
+		if r.begun.Load() && rand.IntN(5) == 0 {
 			r.leave(p, node)
 			return
 		}
@@ -234,7 +247,7 @@ func (r *ordeal) mixed(worker, n int) {
 		if rand.IntN(3) == 0 {
 			r.guessing(pick(r.guessers), node)
 		} else {
-			r.spend("code", pick(r.spenders), node)
+			r.spend("code", pick(r.spenders), node, 0)
 		}
 	}
 }
@@ -245,7 +258,7 @@ func pick[T any](from []T) T { return from[rand.IntN(len(from))] }
 func (r *ordeal) visit(kind string, node int, cookies, user string) Reply {
 	id := fmt.Sprintf("%s %d", r.name, r.serial.Add(1))
 	r.mu.Lock()
-	r.sent[id] = request{user, cookies, time.Now()}
+	r.sent[id] = request{user, cookies, node}
 	r.mu.Unlock()
 	reply, err := ask(http.MethodGet, r.nodes[node]+"/work?id="+url.QueryEscape(id), cookies, nil, rand.IntN(2) == 0)
 	r.count(kind, reply, err)
@@ -281,13 +294,14 @@ func (r *ordeal) guessing(p *Person, node int) Reply {
 	return reply
 }
 
-// spend submits the one code that is good, again and again.
-func (r *ordeal) spend(kind string, p *Person, node int) {
-	reply, err := p.Answer(r.nodes[node], p.CodeAt(1))
+// spend submits a code that is good once.
+func (r *ordeal) spend(kind string, p *Person, node, step int) {
+	reply, err := p.Answer(r.nodes[node], p.CodeAt(step))
 	r.count(kind, reply, err)
 	if err == nil && strings.Contains(strings.Join(reply.Header["Set-Cookie"], "\n"), DeskCookie+"=") {
 		r.mu.Lock()
-		r.passes[p.Name]++
+		r.passes[fmt.Sprintf("the code %d of %s", step, p.Name)]++
+		r.passes["the challenge "+p.Challenge+" of "+p.Name]++
 		r.mu.Unlock()
 	}
 }
@@ -321,6 +335,9 @@ func (r *ordeal) count(kind string, reply Reply, err error) {
 
 func (r *ordeal) mustBeFault(kind string, reply Reply) {
 	kindOf := reply.Header.Get("Content-Type")
+	if r.early && reply.Text == "" {
+		kindOf = "text/html" // before the stores were there once, there are no pages
+	}
 	if reply.Header.Get("Retry-After") == "" || !strings.HasPrefix(kindOf, "application/problem+json") && !strings.HasPrefix(kindOf, "text/html") {
 		r.amiss("%s: a fault is told with %v\n%s", kind, reply.Header, reply.Text)
 	}
@@ -345,9 +362,30 @@ func (r *ordeal) recover(ended time.Time) {
 			return err
 		})
 	}
+	newcomer := &Person{Name: notLetters.ReplaceAllString(r.name, ".") + ".newcomer"}
+	r.well(ended, 0, func() error { return newcomer.Enroll(r.nodes[0]) })
+	for node := range r.nodes {
+		r.well(ended, node, func() error { return r.near(newcomer, node) })
+	}
 	r.Logf("well again after %v", time.Since(ended).Round(time.Millisecond))
 }
 
+// near tells whether a verified session costs the store nothing.
+func (r *ordeal) near(p *Person, node int) error {
+	const visits = 300
+	before := r.estate.commands()
+	for range visits {
+		if reply := r.visit("near", node, p.Jar(), p.Name); reply.Status != http.StatusOK {
+			return fmt.Errorf("%s gets %d", p.Name, reply.Status)
+		}
+	}
+	if n := r.estate.commands() - before; n > visits/5 {
+		return fmt.Errorf("%d requests cost Redis %d commands", visits, n)
+	}
+	return nil
+}
+
+// well waits until something works again.
 func (r *ordeal) well(ended time.Time, node int, works func() error) {
 	for err := works(); err != nil; err = works() {
 		if time.Since(ended) > mostRecovery {
@@ -371,7 +409,8 @@ func (r *ordeal) report(began, ended time.Time) {
 func (r *ordeal) afterwards() {
 	for i, p := range append(r.spenders, r.freshly(r.spenders)...) {
 		for node := range r.nodes {
-			r.spend("code again", p, (node+i)%len(r.nodes))
+			r.spend("code again", p, (node+i)%len(r.nodes), 0)
+			r.spend("code again", p, (node+i)%len(r.nodes), 1)
 		}
 	}
 	for _, p := range r.guessers {
@@ -381,7 +420,7 @@ func (r *ordeal) afterwards() {
 		r.visit("ended", 0, p.Jar(), "")
 		r.visit("ended", len(r.nodes)-1, p.Jar(), "")
 	}
-	time.Sleep(time.Until(time.Now().Add(mostDeaf)))
+	time.Sleep(mostDeaf)
 	for _, p := range r.leaving {
 		r.visit("leaving", 0, p.Jar(), p.Name)
 		r.visit("leaving", len(r.nodes)-1, p.Jar(), p.Name)
@@ -417,7 +456,7 @@ func (r *ordeal) guessOn(p *Person) {
 
 // judge compares what reached the console with what may have.
 func (r *ordeal) judge(began, ended time.Time) {
-	visits := r.desk.Visits()
+	visits := r.estate.Desk.Visits()
 	for id, sent := range r.sent {
 		visit, reached := visits[id]
 		over := r.ends[sent.session]
@@ -427,13 +466,13 @@ func (r *ordeal) judge(began, ended time.Time) {
 			r.amiss("a request that may pass as %q reached the console as %q", sent.user, visit.User)
 		case !over.IsZero() && visit.At.After(over.Add(mostDeaf)):
 			r.amiss("a session of %s passed %v after its logout", visit.User, visit.At.Sub(over))
-		case r.closed && visit.At.After(began.Add(mostDeaf)) && visit.At.Before(ended):
+		case r.closed(sent.node) && visit.At.After(began.Add(mostDeaf)) && visit.At.Before(ended):
 			r.amiss("a session of %s passed %v after the fault began", visit.User, visit.At.Sub(began))
 		}
 	}
 	for name, n := range r.passes {
 		if n > 1 {
-			r.amiss("one code of %s passed %d times", name, n)
+			r.amiss("%s passed %d times", name, n)
 		}
 	}
 	for name, n := range r.guess {
