@@ -4,7 +4,7 @@
 //	go run ./bench -only requests,tls    # the price of a verified request, eleven minutes
 //	go run ./bench -quick                # does it run at all?
 //	go run ./bench -only requests -profile cpu.pprof
-//	go run ./bench -redis 127.0.0.1:6379 -postgres 'host=/run/postgresql dbname=bench'
+//	go run ./bench -only growth -redis 127.0.0.1:6379 -postgres 'host=/run/postgresql dbname=bench'
 //
 // # Requests
 //
@@ -30,5 +30,6 @@
 // loopback ports, with data in a scratch folder. CPU is the kernel's
 // accounting of each process. As root, Redis and PostgreSQL come from
 // Debian's packages, which are unpacked and not installed (e2e/debian.sh);
-// otherwise name servers that run already and are empty.
+// otherwise name servers that run already and are empty: one part fills them,
+// or the first three together.
 package main

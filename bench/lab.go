@@ -58,12 +58,15 @@ func (l *lab) stopAll() {
 	l.processes, l.stores, l.field, l.folders = nil, nil, nil, nil
 }
 
-// stopOnInterrupt leaves no folder behind; the children end with us.
+// stopOnInterrupt leaves neither folders nor children behind.
 func (l *lab) stopOnInterrupt() {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-interrupt
+		for _, p := range l.processes {
+			_ = p.cmd.Process.Kill()
+		}
 		for _, dir := range append(l.folders, l.scratch) {
 			_ = os.RemoveAll(dir)
 		}

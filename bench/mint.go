@@ -58,6 +58,9 @@ func (s *stores) mintSessions(from, n int) ([]string, error) {
 		numbers[i] = i
 	}
 	err = inParallel(64, numbers, func(i int) (err error) {
+		if i > 0 && i%100_000 == 0 {
+			say("%d sessions made", i)
+		}
 		cookies[i], err = mintOne(service, minted(from+i))
 		return err
 	})
