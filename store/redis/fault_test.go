@@ -248,7 +248,7 @@ func TestFaultForeignKeys(t *testing.T) {
 	}
 	redis.CLI("DEL", "stepgate:log")
 	back(t, s, r)
-	redis.CLI("EVAL", "redis.call('SET', KEYS[1], 'x')", "1", s.keys.session(r.ID))
+	must(t, s.client.Set(t.Context(), s.keys.session(r.ID), "x", 0).Err())
 	if _, err := s.Find(t.Context(), r.ID, time.Now()); err == nil || errors.Is(err, sessions.ErrNotFound) {
 		t.Errorf("an unreadable session: %v", err)
 	}
