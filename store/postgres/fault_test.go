@@ -222,6 +222,9 @@ func TestPool(t *testing.T) {
 		t.Errorf("there were %d connections, want %d", most, poolSize)
 	}
 	before := server.SQL("SELECT string_agg(pid::text, ',' ORDER BY pid) " + ours)
+	if kept := strings.Count(before, ",") + 1; kept != poolSize {
+		t.Errorf("%d connections were kept, want %d", kept, poolSize)
+	}
 	for i := range 500 {
 		must(t, a.SpendID(t.Context(), fmt.Sprint("later", i), time.Now()))
 	}
