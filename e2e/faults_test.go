@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,14 +53,11 @@ func TestFaultsRedis(t *testing.T) {
 }
 
 // postgresFaults are what happens to the store of accounts.
-func postgresFaults(e *Estate) []trial {
+func postgresFaults(t *testing.T, e *Estate) []trial {
 	p := e.Postgres
 	return []trial{
 		{name: "SQL killed", closed: none, begin: p.Kill, end: p.Launch},
-		{name: "SQL disk full", closed: none, begin: func() {
-			p.SQL(growAudit)
-			p.LimitFiles(fullDisk)
-		}, end: func() { p.LimitFiles(0) }},
+		{name: "SQL disk full", closed: none, begin: func() { fillDisk(t, p) }, end: func() { p.LimitFiles(0) }},
 		{name: "SQL down at start", closed: all, early: true, begin: func() {
 			p.Stop()
 			for _, g := range e.Gateways {
@@ -69,16 +67,25 @@ func postgresFaults(e *Estate) []trial {
 	}
 }
 
-// fullDisk is as much as a file of the log of PostgreSQL has, and half a page; growAudit makes the audit trail larger.
-const (
-	fullDisk  = 1<<20 + 4<<10
-	growAudit = "INSERT INTO audit (at, event, site, realm, name, reasons, reference, address, browser) " +
-		"SELECT 0, 'filler', '', '', '', '', repeat('x', 500), '', '' FROM generate_series(1, 5000)"
-)
+// fillDisk leaves the audit trail half a page more than it has, and uses up what is free in it. A file of the log of
+// PostgreSQL has 1 MiB, so the trail has to be larger.
+func fillDisk(t *testing.T, p *Postgres) {
+	const filler = "INSERT INTO audit (at, event, site, realm, name, reasons, reference, address, browser) " +
+		"SELECT 0, 'filler', '', '', '', '', repeat('x', 500), '', '' FROM generate_series(1, %d)"
+	p.SQL(fmt.Sprintf(filler, 5000))
+	var size uint64
+	if _, err := fmt.Sscan(p.SQL("SELECT pg_relation_size('audit')"), &size); err != nil {
+		t.Fatal(err)
+	}
+	p.LimitFiles(size + 4096)
+	p.SQL("DO $$ BEGIN FOR i IN 1..10000 LOOP " +
+		"BEGIN " + fmt.Sprintf(filler, 1) + "; EXCEPTION WHEN disk_full THEN RETURN; END; " +
+		"END LOOP; RAISE 'there is room'; END $$")
+}
 
 func TestFaultsPostgres(t *testing.T) {
 	e := StartEstate(t, 2)
-	for _, f := range postgresFaults(e) {
+	for _, f := range postgresFaults(t, e) {
 		t.Run(f.name, func(t *testing.T) { e.try(t, f) })
 	}
 }
