@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -118,20 +117,4 @@ func (n *Nodes) write(file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		n.t.Fatal(err)
 	}
-}
-
-// counted adds up the commands that Redis has taken, but for those of every moment (beats, notes of nodes) and the
-// tests' own.
-func (n *Nodes) counted() map[string]int {
-	n.t.Helper()
-	calls := map[string]int{}
-	for line := range strings.Lines(n.Redis.CLI("INFO", "commandstats")) {
-		var number int
-		name, rest, found := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
-		if found {
-			fmt.Sscanf(rest, "%d", &number)
-			calls[name] = number
-		}
-	}
-	return calls
 }

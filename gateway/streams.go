@@ -53,12 +53,23 @@ func (b activeBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// activeConn is used by its pointer, since a proxy keeps its connections in a
+// map and a struct with a func has no hash.
 type activeConn struct {
 	net.Conn
 	active func()
 }
 
-func (c activeConn) Read(p []byte) (int, error) {
+// CloseWrite keeps half-closing possible, so that one side can end and still
+// read what the other has to say.
+func (c *activeConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
+
+func (c *activeConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.active()
@@ -73,7 +84,7 @@ func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn, both, err := http.NewResponseController(a.ResponseWriter).Hijack()
 	if err == nil && a.visit.session != nil {
-		conn = activeConn{conn, a.gateway.active(a.visit)}
+		conn = &activeConn{conn, a.gateway.active(a.visit)}
 	}
 	return conn, both, err
 }
@@ -96,7 +107,7 @@ func (a *answer) sent() {
 // lasts tells whether an answer may take so long that its session could end
 // meanwhile: an event stream, a large file.
 func lasts(h http.Header, status int) bool {
-	if status/100 != 2 {
+	if status < 200 || status == http.StatusNoContent || status == http.StatusNotModified {
 		return false
 	}
 	length := h["Content-Length"]

@@ -70,6 +70,7 @@ func socket(w http.ResponseWriter, q *http.Request) {
 	if err != nil {
 		return
 	}
+	_ = map[net.Conn]bool{conn: true} // Caddy's proxy keeps connections so
 	defer func() { _ = conn.Close() }()
 	go func() {
 		<-q.Context().Done()
