@@ -122,7 +122,7 @@ func TestFaultsLostWrites(t *testing.T) {
 		return strings.Join(group.Sentinels, " ") + " {\n\t\t\tsentinel " + group.Name + "\n\t\t}", e.Postgres.DSN()
 	})
 	replicas := group.behind()
-	e.try(t, trial{name: "failed over", closed: none, forgets: true,
+	e.try(t, trial{name: "failed over", closed: none, early: true, forgets: true,
 		begin: func() {
 			for _, s := range replicas {
 				s.Pause()
