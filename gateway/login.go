@@ -297,14 +297,14 @@ func (g *Gateway) endIn(ctx context.Context, v *visit, why policy.Code) error {
 	if v.over {
 		return nil
 	}
-	if err := g.svc.Sessions.End(ctx, v.session); err != nil {
-		return err
-	}
-	v.over = true
-	if why != policy.ReasonNewLogin {
+	if why != policy.ReasonNewLogin { // first: who tries again has a session still
 		if err := g.svc.Accounts.ForgetPasses(ctx, v.session.Subject); err != nil {
 			return err
 		}
 	}
+	if err := g.svc.Sessions.End(ctx, v.session); err != nil {
+		return err
+	}
+	v.over = true
 	return g.record(ctx, v, audit.SessionEnded, v.session.Subject, "", policy.Reason{Code: why})
 }

@@ -126,6 +126,11 @@ func (g *Gateway) pending(ctx context.Context, v *visit) (rec challenge.Record, 
 	}
 	rec, err = g.svc.Flow.Challenges.Find(ctx, v.session.Challenge, g.svc.Now())
 	if errors.Is(err, challenge.ErrNotFound) || err == nil && !g.boundTo(rec, v) {
+		// Without its challenge the session leads nowhere, and would lead
+		// there again from every page.
+		if err := g.svc.Sessions.End(ctx, v.session); err != nil {
+			return rec, true, g.fault(v, err)
+		}
 		return rec, true, g.gone(v)
 	}
 	if err != nil {

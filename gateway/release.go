@@ -29,7 +29,8 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 		return g.gone(v)
 	}
 	if err != nil {
-		return g.fault(v, err)
+		// The challenge is spent: without a session the person can begin again.
+		return g.fault(v, errors.Join(err, g.svc.Sessions.End(ctx, v.session)))
 	}
 	if err := g.knowBrowser(ctx, v, live); err != nil {
 		return g.fault(v, err)

@@ -26,8 +26,7 @@ func (s *Sessions) BrowserOf(r *http.Request) Browser {
 	if len(cookies) != 1 {
 		return Browser{}
 	}
-	var mark []byte
-	err := securecookie.DecodeMulti(BrowserCookie, cookies[0].Value, &mark, s.codec...)
+	mark, err := s.codec.open(BrowserCookie, cookies[0].Value)
 	if err != nil || len(mark) != browserSize {
 		return Browser{}
 	}

@@ -130,8 +130,10 @@ func (h *hearing) heard(e Entry) {
 		h.flush()
 	}
 	l.log, l.number = e.Log, e.Number
-	if e.Mark != 0 {
-		l.beat = max(l.beat, int64(e.Mark))
+	// A mark of the future is of another hearing on this feed, which counts
+	// from its own start.
+	if sent := int64(e.Mark); sent <= h.since() {
+		l.beat = max(l.beat, sent)
 	}
 	if len(e.Ended) > 0 {
 		h.ended(e.Ended...)

@@ -312,3 +312,88 @@ func TestRule5AFailoverBringsNothingBack(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoHearingsOnOneFeed, as after a reload with other keys: the marks of
+// the older one, which counts from an earlier start, prove nothing to the
+// younger.
+func TestTwoHearingsOnOneFeed(t *testing.T) {
+	together(t, func(t *testing.T, p *pair) {
+		time.Sleep(24 * time.Hour)
+		p.two = p.onNode(t, p.there)
+		time.Sleep(time.Second)
+		p.two.hearing.heard(Entry{Log: p.log.name, Number: p.log.number, Mark: uint64(24 * time.Hour)})
+		p.log.change(func() { p.there.silent = true })
+		time.Sleep(1500 * time.Millisecond)
+		if p.two.hearing.current() {
+			t.Error("current without a beat of its own")
+		}
+	})
+}
+
+// failing is a store whose End fails for a while.
+type failing struct {
+	*memory
+	until time.Time
+	log   *shared
+}
+
+func (f *failing) End(ctx context.Context, id ID) (Record, error) {
+	if time.Now().Before(f.until) {
+		return Record{}, errCut
+	}
+	rec, err := f.memory.End(ctx, id)
+	if err == nil {
+		f.log.end(id)
+	}
+	return rec, err
+}
+
+// TestHalfAnEnd is finished: what the ledger noted and the store did not, it
+// is told until it takes it, so that other nodes hear of it.
+func TestHalfAnEnd(t *testing.T) {
+	together(t, func(t *testing.T, p *pair) {
+		p.one.Store = &failing{memory: p.memory, log: p.log, until: time.Now().Add(3 * time.Second)}
+		live, ck := verified(t, p.one)
+		p.asks(t, ck.Value, 1)
+		if p.one.End(t.Context(), live) == nil {
+			t.Fatal("a store that fails is no error")
+		}
+		time.Sleep(5 * time.Second)
+		if p.two.alive(t, ck.Value) {
+			t.Error("on the other node it lives on")
+		}
+	})
+}
+
+// TestWhatTheLedgerEndedIsEnded everywhere by whoever reads it.
+func TestWhatTheLedgerEndedIsEnded(t *testing.T) {
+	together(t, func(t *testing.T, p *pair) {
+		p.one.Store = &failing{memory: p.memory, log: p.log}
+		live, ck := verified(t, p.one)
+		p.asks(t, ck.Value, 1)
+		check(t, p.ledger.EndSession(t.Context(), live.ID.inLedger(), time.Now()))
+		p.one.near.flush()
+		p.one.alive(t, ck.Value)
+		time.Sleep(time.Second)
+		if p.two.alive(t, ck.Value) {
+			t.Error("on the other node it lives on")
+		}
+	})
+}
+
+// TestClosed: a configuration that was replaced may still answer, and hears of
+// nothing any more.
+func TestClosed(t *testing.T) {
+	together(t, func(t *testing.T, p *pair) {
+		live, ck := verified(t, p.one)
+		_, cutAt := open(t, p.one, ck.Value)
+		p.one.Close()
+		if cutAt.Load() == 0 {
+			t.Error("a stream stays open that nobody watches")
+		}
+		check(t, p.two.End(t.Context(), live))
+		if p.one.alive(t, ck.Value) {
+			t.Error("what ended lives on in a closed near cache")
+		}
+	})
+}

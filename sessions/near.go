@@ -1,60 +1,70 @@
 package sessions
 
 import (
-	"crypto/sha256"
 	"sync"
-	"sync/atomic"
 
 	"github.com/maypok86/otter/v2"
 )
 
-// nearSize bounds the near cache: about 1 KiB an entry.
+// nearSize bounds the near cache: about 1 KiB an entry, and up to 3 where the
+// console's cookies are long.
 const nearSize = 50_000
 
-// nearKey is the hash of a cookie as it was sent.
-type nearKey [sha256.Size]byte
+// remembered is how many endings are remembered by their ids. A record that
+// was read more than that many endings ago is not kept near.
+const remembered = 8192
 
-// near holds verified sessions that were found a while ago. Every ending, of
-// whichever session, is one epoch: a record that was read in an earlier one
-// may be of a session that ended, and is not used a second time.
+// nearKey is a cookie as it was sent, compared whole: the cache hashes it with
+// a secret of the process.
+type nearKey string
+
+// near holds verified sessions that were found a while ago.
 type near struct {
-	epoch   atomic.Uint64
-	flushes atomic.Uint64 // endings may have been missed
 	entries *otter.Cache[nearKey, *Session]
-	mu      sync.Mutex
-	keys    map[ID]nearKey // of the entries
+
+	mu     sync.Mutex
+	keys   map[ID]nearKey // of the entries
+	at     moment
+	recent map[ID]struct{} // what ended last: an id never lives again
+	ring   [remembered]ID
 }
 
+// moment is how many endings there were, and how often some may have been
+// missed. Whoever reads a record takes it before.
+type moment struct{ endings, flushes uint64 }
+
 func newNear(size int) (*near, error) {
-	n := &near{keys: make(map[ID]nearKey)}
+	n := &near{keys: make(map[ID]nearKey), recent: make(map[ID]struct{})}
 	entries, err := otter.New(&otter.Options[nearKey, *Session]{MaximumSize: size, OnDeletion: n.deleted})
 	n.entries = entries
 	return n, err
 }
 
-// now is the epoch. Whoever reads a record takes it before.
-func (n *near) now() uint64 { return n.epoch.Load() }
+func (n *near) now() moment {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.at
+}
 
 func (n *near) get(key nearKey) *Session {
-	live, ok := n.entries.GetIfPresent(key)
-	if !ok || !live.settled.Load() {
-		return nil
-	}
+	live, _ := n.entries.GetIfPresent(key)
 	return live
 }
 
-// keep puts a session in, and takes it out again if one ended since its
-// record was read; an end that comes later finds the entry.
+// keep puts a session in, unless it may have ended since its record was read.
+// An end that comes later finds the entry.
 func (n *near) keep(live *Session) {
 	n.mu.Lock()
-	n.keys[live.ID] = live.key
-	n.entries.Set(live.key, live)
-	n.mu.Unlock()
-	if n.epoch.Load() != live.epoch {
-		n.drop(live.key)
+	defer n.mu.Unlock()
+	_, ended := n.recent[live.ID]
+	if ended || n.at.flushes != live.read.flushes || n.at.endings-live.read.endings > remembered {
 		return
 	}
-	live.settled.Store(true)
+	if other, ok := n.keys[live.ID]; ok && other != live.key {
+		n.drop(other)
+	}
+	n.keys[live.ID] = live.key
+	n.entries.Set(live.key, live)
 }
 
 func (n *near) drop(key nearKey) { n.entries.Invalidate(key) }
@@ -62,10 +72,14 @@ func (n *near) drop(key nearKey) { n.entries.Invalidate(key) }
 // end takes sessions out, and keeps loads that are under way from putting
 // them back.
 func (n *near) end(ids ...ID) {
-	n.epoch.Add(1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, id := range ids {
+		slot := &n.ring[n.at.endings%remembered]
+		delete(n.recent, *slot)
+		*slot = id
+		n.recent[id] = struct{}{}
+		n.at.endings++
 		if key, ok := n.keys[id]; ok {
 			n.drop(key)
 		}
@@ -74,8 +88,9 @@ func (n *near) end(ids ...ID) {
 
 // flush takes everything out.
 func (n *near) flush() {
-	n.flushes.Add(1)
-	n.epoch.Add(1)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.at.flushes++
 	n.entries.InvalidateAll()
 }
 
@@ -84,7 +99,7 @@ func (n *near) flush() {
 func (n *near) deleted(e otter.DeletionEvent[nearKey, *Session]) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, again := n.entries.GetEntryQuietly(e.Key); !again {
+	if _, again := n.entries.GetEntryQuietly(e.Key); !again && n.keys[e.Value.ID] == e.Key {
 		delete(n.keys, e.Value.ID)
 	}
 }

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -82,12 +83,9 @@ func TestNoEntryOfALoadThatWasOvertaken(t *testing.T) {
 		slow := &overtaken{memory: m}
 		s.Store = slow
 		slow.meanwhile = func() { check(t, s.end(t, live, everywhere)) }
-		loaded, err := s.Find(t.Context(), "wiki", ck.Value)
-		if err == nil && loaded.settled.Load() {
-			t.Error("the entry of an ended session counts as settled")
-		}
-		if err == nil { // as if the load had been stopped before it took the entry away
-			s.near.entries.Set(loaded.key, loaded)
+		s.alive(t, ck.Value)
+		if s.near.get(nearKey(ck.Value)) != nil {
+			t.Error("an ended session is near")
 		}
 		if s.alive(t, ck.Value) {
 			t.Error("an ended session is found in the near cache")
@@ -107,7 +105,7 @@ func TestShortSessionsAreTouchedInTime(t *testing.T) {
 		if !s.alive(t, ck.Value) {
 			t.Fatal("a session in use ended")
 		}
-		s.Close()
+		s.behind.Wait()
 	}
 	if n := m.touches.Load(); n < 30 || n > 35 {
 		t.Errorf("%d touches in 500 seconds", n)
@@ -146,5 +144,64 @@ func TestEndSubjectEmptiesTheNearCache(t *testing.T) {
 		if s.alive(t, ck.Value) {
 			t.Fatal("a session of an ended person is found in the near cache")
 		}
+	}
+}
+
+// TestOthersEndingsKeepNobodyOut: a load that is overtaken by the end of other
+// sessions is near all the same, unless there were too many to remember.
+func TestOthersEndingsKeepNobodyOut(t *testing.T) {
+	for endings, near := range map[int]bool{10: true, remembered: true, remembered + 1: false} {
+		s, m, _ := service(t)
+		_, ck := verified(t, s)
+		s.near.flush()
+		s.Store = &overtaken{memory: m, meanwhile: func() {
+			for i := range endings {
+				s.near.end(ID{byte(i), byte(i >> 8), byte(i >> 16), 1})
+			}
+		}}
+		if !s.alive(t, ck.Value) {
+			t.Fatal("it does not live")
+		}
+		if got := s.near.get(nearKey(ck.Value)) != nil; got != near {
+			t.Errorf("after %d endings: near %v", endings, got)
+		}
+		if len(s.near.recent) > remembered {
+			t.Errorf("%d endings are remembered", len(s.near.recent))
+		}
+	}
+}
+
+// TestOneSpelling of a cookie is one of ours: under another one a session
+// would be near a second time, and outlive its end there.
+func TestOneSpelling(t *testing.T) {
+	s, _, _ := service(t)
+	_, ck := verified(t, s)
+	trimmed := strings.TrimRight(ck.Value, "=")
+	last := len(trimmed) - 1
+	for _, c := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		value := trimmed[:last] + string(c) + ck.Value[len(trimmed):]
+		if value != ck.Value && s.alive(t, value) {
+			t.Errorf("%q is as good as %q", value, ck.Value)
+		}
+	}
+	for _, value := range []string{trimmed, ck.Value + "=", ck.Value[:9] + "\n" + ck.Value[9:], ck.Value + "\r\n"} {
+		if value != ck.Value && s.alive(t, value) {
+			t.Errorf("%q is as good as %q", value, ck.Value)
+		}
+	}
+}
+
+// TestTwoKeysOfOneSession are both forgotten with it.
+func TestTwoKeysOfOneSession(t *testing.T) {
+	s, _, _ := service(t)
+	live, ck := verified(t, s)
+	other := s.live(live.Record, live.token, "another spelling", s.near.now())
+	s.near.keep(other)
+	if s.near.get(nearKey(ck.Value)) != nil {
+		t.Error("a session is near under two keys")
+	}
+	check(t, s.End(t.Context(), live))
+	if s.near.get("another spelling") != nil {
+		t.Error("near after its end")
 	}
 }

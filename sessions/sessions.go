@@ -3,10 +3,10 @@ package sessions
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,9 @@ import (
 // touchEvery is how much of a session's use may be lost: one write a minute,
 // or four in a shorter idle time.
 const touchEvery = time.Minute
+
+// longest is how long a session can live at most.
+const longest = 30 * 24 * time.Hour
 
 // storeTimeout bounds a look at the stores: their fault is a denial within
 // two seconds.
@@ -49,7 +52,10 @@ type Sessions struct {
 	hearing *hearing
 	streams streams
 	stop    context.CancelFunc
-	behind  sync.WaitGroup // what goes on beside the requests
+	closed  atomic.Bool
+	loops   sync.WaitGroup // what goes on until Close
+	behind  sync.WaitGroup // what is on its way to the store
+	unended retries
 }
 
 // Session is a live session.
@@ -67,8 +73,7 @@ type Session struct {
 	tokens  [][]byte // keys of the digests of console tokens
 	key     nearKey
 	token   token
-	epoch   uint64      // of the near cache, when the store was asked
-	settled atomic.Bool // in the near cache, and nothing ended meanwhile
+	read    moment // of the near cache, when the store was asked
 	ended   atomic.Bool
 	seen    atomic.Int64 // unix nanoseconds
 	touched atomic.Int64
@@ -84,27 +89,34 @@ func New(o Options) (*Sessions, error) {
 	s := &Sessions{Options: o, codec: newCodec(o.Ring), near: near, stop: stop}
 	s.hearing = newHearing(o.Feed, s.heardEnd, near.flush)
 	if o.Feed != nil {
-		s.behind.Go(func() { s.hearing.run(ctx, o.Log) })
+		s.loops.Go(func() { s.hearing.run(ctx, o.Log) })
 	}
-	s.behind.Go(func() { s.watchStreams(ctx) })
+	s.loops.Go(func() { s.watchStreams(ctx) })
 	return s, nil
 }
 
 // Close stops what goes on beside the requests, and waits for what is on its
-// way to the store.
+// way to the store. A server that is replaced may still answer for a while:
+// nothing near counts any more, and what is open is cut, since nobody hears
+// of endings.
 func (s *Sessions) Close() {
+	s.closed.Store(true)
 	s.stop()
+	s.loops.Wait()
+	s.streams.cut(s.streams.sessions()...)
 	s.behind.Wait()
 }
+
+// current tells whether what is near counts.
+func (s *Sessions) current() bool { return s.hearing.current() && !s.closed.Load() }
 
 // Find returns the session that a cookie's value stands for, and ErrNotFound
 // for everything that stands for none: level none, forged, expired, ended.
 // Any other error means that the store could not tell.
 func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, error) {
-	var room [512]byte // more than a cookie of ours has: on the stack
-	key := nearKey(sha256.Sum256(append(room[:0], value...)))
+	key := nearKey(value)
 	now := s.Now()
-	if live := s.near.get(key); live != nil && live.Site == site && s.hearing.current() {
+	if live := s.near.get(key); live != nil && live.Site == site && s.current() {
 		if !live.expired(now) {
 			s.use(live, now)
 			return live, nil
@@ -123,7 +135,7 @@ func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, erro
 // asks again. Lower levels are not kept: what they would deny, the store has
 // to confirm.
 func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim, now time.Time) (*Session, error) {
-	epoch := s.near.now()
+	read := s.near.now()
 	rec, err := s.read(ctx, cl.token.id(), now)
 	if err != nil {
 		return nil, err
@@ -131,7 +143,7 @@ func (s *Sessions) load(ctx context.Context, site string, key nearKey, cl claim,
 	if rec.Site != site || rec.Family != cl.family {
 		return nil, ErrNotFound
 	}
-	live := s.live(rec, cl.token, key, epoch)
+	live := s.live(rec, cl.token, nearKey(strings.Clone(string(key))), read)
 	s.keep(live)
 	s.use(live, now)
 	return live, nil
@@ -147,19 +159,20 @@ func (s *Sessions) read(ctx context.Context, id ID, now time.Time) (Record, erro
 	}
 	ended, err := s.Ledger.Ended(ctx, rec.Subject, id.inLedger(), rec.BeganAt)
 	if err == nil && ended {
+		s.endSoon(id) // the store forgot it, or never heard of it
 		err = ErrNotFound
 	}
 	return rec, err
 }
 
 func (s *Sessions) keep(live *Session) {
-	if live.Level == identity.Verified && s.hearing.current() {
+	if live.Level == identity.Verified && s.current() {
 		s.near.keep(live)
 	}
 }
 
-func (s *Sessions) live(rec Record, t token, key nearKey, epoch uint64) *Session {
-	live := &Session{Record: rec, token: t, key: key, epoch: epoch,
+func (s *Sessions) live(rec Record, t token, key nearKey, read moment) *Session {
+	live := &Session{Record: rec, token: t, key: key, read: read,
 		Cookies: s.Ring.For("console-cookie", rec.Site, string(rec.Family[:])),
 		tokens:  s.tokenKeys(rec.Site, rec.Family)}
 	live.seen.Store(rec.SeenAt.UnixNano())
@@ -176,7 +189,7 @@ func (live *Session) expired(now time.Time) bool {
 func (s *Sessions) use(live *Session, now time.Time) {
 	live.seen.Store(now.UnixNano())
 	last := live.touched.Load()
-	if now.UnixNano()-last < int64(min(touchEvery, live.Idle/4)) || !live.touched.CompareAndSwap(last, now.UnixNano()) {
+	if now.UnixNano()-last < int64(min(touchEvery, live.Idle/4)) || s.closed.Load() || !live.touched.CompareAndSwap(last, now.UnixNano()) {
 		return
 	}
 	s.behind.Go(func() {
@@ -202,7 +215,7 @@ func (s *Sessions) Begin(rec Record, tokens ...string) (*Session, *http.Cookie, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), s.near.now()), ck, nil
+	return s.live(rec, cl.token, nearKey(ck.Value), s.near.now()), ck, nil
 }
 
 // Start stores a session that was begun.
@@ -228,37 +241,57 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, waiti
 	if err != nil {
 		return nil, nil, err
 	}
-	epoch := s.near.now()
+	read := s.near.now()
 	if err := s.Store.Replace(ctx, live.ID, rec); err != nil {
 		return nil, nil, err
 	}
 	live.ended.Store(true)
-	raised := s.live(rec, cl.token, sha256.Sum256([]byte(ck.Value)), epoch)
+	raised := s.live(rec, cl.token, nearKey(ck.Value), read)
 	s.keep(raised)
 	return raised, ck, nil
 }
 
 // End ends a session now. A session that is gone already is no error. What
-// the ledger does not know might come back with an older copy of the store.
+// the ledger does not know might come back with an older copy of the store;
+// what the store does not know, other nodes do not hear of.
 func (s *Sessions) End(ctx context.Context, live *Session) error {
 	noted := s.Ledger.EndSession(ctx, live.ID.inLedger(), live.ExpiresAt)
-	_, err := s.Store.End(ctx, live.ID)
+	err := s.endInStore(ctx, live.ID)
+	if err != nil {
+		s.endSoon(live.ID)
+	}
 	live.ended.Store(true)
 	s.heardEnd(live.ID)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
-	}
 	return errors.Join(noted, err)
 }
 
+func (s *Sessions) endInStore(ctx context.Context, id ID) error {
+	if _, err := s.Store.End(ctx, id); !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// endSoon ends a session in the store as soon as that can be reached.
+func (s *Sessions) endSoon(id ID) {
+	s.unended.add(func(ctx context.Context) error { return s.endInStore(ctx, id) })
+}
+
 // EndSubject ends all sessions of a subject, and makes its next login ask
-// again.
+// again. Each is noted by itself as well: it may have begun by a clock that
+// is ahead of ours.
 func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
-	noted := s.Ledger.EndSessions(ctx, who, s.Now())
+	errs := []error{s.Ledger.EndSessions(ctx, who, s.Now())}
 	ids, err := s.Store.EndSubject(ctx, who)
 	s.near.flush() // also what another call has ended and not yet forgotten
 	s.heardEnd(ids...)
-	return errors.Join(noted, err)
+	if err != nil {
+		s.unended.add(func(ctx context.Context) error { return s.EndSubject(ctx, who) })
+	}
+	for _, id := range ids {
+		errs = append(errs, s.Ledger.EndSession(ctx, id.inLedger(), s.Now().Add(longest)))
+	}
+	return errors.Join(append(errs, err)...)
 }
 
 // heardEnd forgets sessions that ended, here or on another node, and cuts

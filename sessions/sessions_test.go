@@ -349,7 +349,7 @@ func TestTouches(t *testing.T) {
 		c.sleep(time.Second)
 		s.alive(t, ck.Value)
 	}
-	s.Close()
+	s.behind.Wait()
 	if n := m.touches.Load(); n < 9 || n > 10 {
 		t.Errorf("%d touches in ten minutes", n)
 	}
@@ -359,10 +359,10 @@ func TestTouches(t *testing.T) {
 	m.touching = errors.New("gone")
 	c.sleep(time.Minute)
 	s.alive(t, ck.Value)
-	s.Close()
+	s.behind.Wait()
 	before := m.touches.Load()
 	s.alive(t, ck.Value)
-	s.Close()
+	s.behind.Wait()
 	if m.touches.Load() != before+1 {
 		t.Error("a touch that failed is not tried again")
 	}

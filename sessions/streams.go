@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,20 +32,24 @@ type stream struct {
 	end   func()
 	known atomic.Uint64 // 1 + the near cache's flushes when the store last confirmed the session
 	older atomic.Bool   // than the last look
+	tried atomic.Bool   // the last look could not tell
 }
 
 func (st *stream) cut() { st.once.Do(st.end) }
 
 // Watch has cut called, once and on its own, as soon as the session is over
 // or cannot be told to live any more. done must be called when the stream
-// ends.
+// ends; after it cut neither runs nor will.
 func (s *Sessions) Watch(live *Session, cut func()) (done func()) {
 	st := &stream{live: live, end: cut}
 	s.streams.add(st)
-	if live.ended.Load() {
+	if live.ended.Load() || s.closed.Load() {
 		st.cut()
 	}
-	return func() { s.streams.remove(st) }
+	return func() {
+		s.streams.remove(st)
+		st.once.Do(func() {}) // waits for a cut that runs, and forbids a later one
+	}
 }
 
 // Use notes activity that is no request: what a client sends on a stream.
@@ -111,8 +116,16 @@ func (s *Sessions) watchStreams(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.lookAtStreams(ctx)
+			s.retry(ctx)
 		}
 	}
+}
+
+// retry takes the steps that the store could not take before.
+func (s *Sessions) retry(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	s.unended.run(ctx)
 }
 
 func (s *Sessions) lookAtStreams(ctx context.Context) {
@@ -138,8 +151,8 @@ func (s *Sessions) lookAtStreams(ctx context.Context) {
 // session seems to be over by itself. Most answers are over before a second
 // look.
 func (s *Sessions) doubtful(id ID) bool {
-	now, known := s.Now(), 1+s.near.flushes.Load()
-	current, doubtful := s.hearing.current(), false
+	now, known := s.Now(), 1+s.near.now().flushes
+	current, doubtful := s.current(), false
 	for _, st := range s.streams.of(id) {
 		if st.older.Swap(true) && (!current || st.known.Load() != known || st.live.expired(now)) {
 			doubtful = true
@@ -151,16 +164,29 @@ func (s *Sessions) doubtful(id ID) bool {
 // confirm asks the store about a session, and cuts its streams unless it
 // lives.
 func (s *Sessions) confirm(ctx context.Context, id ID) {
-	known := 1 + s.near.flushes.Load()
+	known := 1 + s.near.now().flushes
 	rec, err := s.read(ctx, id, s.Now())
 	if err != nil {
-		s.streams.cut(id)
+		s.cutDoubtful(id, err)
 		return
 	}
 	for _, st := range s.streams.of(id) {
 		st.known.Store(known)
+		st.tried.Store(false)
 		if seen := rec.SeenAt.UnixNano(); seen > st.live.seen.Load() {
 			st.live.seen.Store(seen)
+		}
+	}
+}
+
+// cutDoubtful cuts the streams of a session that is gone, or of which the
+// store cannot tell: where the log is heard, at the second time, since many
+// may have been asked about at once.
+func (s *Sessions) cutDoubtful(id ID, err error) {
+	again := s.current() && !errors.Is(err, ErrNotFound)
+	for _, st := range s.streams.of(id) {
+		if tried := st.tried.Swap(true); tried || !again {
+			st.cut()
 		}
 	}
 }

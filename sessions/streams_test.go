@@ -154,3 +154,21 @@ func TestShortAnswersAskNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestNoCutAfterDone: by then the connection serves somebody else.
+func TestNoCutAfterDone(t *testing.T) {
+	s, _, _ := service(t)
+	live, _ := verified(t, s)
+	over := false
+	done := s.Watch(live, func() {
+		if over {
+			t.Error("cut after done")
+		}
+	})
+	listed := s.streams.of(live.ID) // an end, between its two steps
+	done()
+	over = true
+	for _, st := range listed {
+		st.cut()
+	}
+}
