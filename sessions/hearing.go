@@ -54,9 +54,10 @@ func newHearing(feed Feed, ended func(...ID), flush func()) *hearing {
 
 func (h *hearing) since() int64 { return int64(time.Since(h.start)) }
 
-// current tells whether every ending that is older than beatLife was heard.
-func (h *hearing) current() bool {
-	return h.feed == nil || h.since() < h.until.Load()
+// current tells whether at now every ending that is older than beatLife was
+// heard. Of now, the monotonic clock counts.
+func (h *hearing) current(now time.Time) bool {
+	return h.feed == nil || int64(now.Sub(h.start)) < h.until.Load()
 }
 
 // run keeps a subscription until ctx ends.
@@ -104,7 +105,7 @@ func (h *hearing) beat(ctx context.Context) (err error) {
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		if h.current() {
+		if h.current(time.Now()) {
 			last, err = h.since(), nil
 		} else if h.since()-last > int64(deafAfter) {
 			return errors.Join(errDeaf, err)

@@ -324,7 +324,7 @@ func TestTwoHearingsOnOneFeed(t *testing.T) {
 		p.two.hearing.heard(Entry{Log: p.log.name, Number: p.log.number, Mark: uint64(24 * time.Hour)})
 		p.log.change(func() { p.there.silent = true })
 		time.Sleep(1500 * time.Millisecond)
-		if p.two.hearing.current() {
+		if p.two.hearing.current(time.Now()) {
 			t.Error("current without a beat of its own")
 		}
 	})

@@ -39,7 +39,7 @@ type Options struct {
 	Feed   Feed // nil where this process alone has the store
 	Ledger Ledger
 	Ring   *seal.Ring
-	Now    func() time.Time
+	Now    func() time.Time // with Feed, one with a monotonic reading
 	Log    *slog.Logger
 }
 
@@ -108,7 +108,7 @@ func (s *Sessions) Close() {
 }
 
 // current tells whether what is near counts.
-func (s *Sessions) current() bool { return s.hearing.current() && !s.closed.Load() }
+func (s *Sessions) current(now time.Time) bool { return s.hearing.current(now) && !s.closed.Load() }
 
 // Find returns the session that a cookie's value stands for, and ErrNotFound
 // for everything that stands for none: level none, forged, expired, ended.
@@ -116,7 +116,7 @@ func (s *Sessions) current() bool { return s.hearing.current() && !s.closed.Load
 func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, error) {
 	key := nearKey(value)
 	now := s.Now()
-	if live := s.near.get(key); live != nil && live.Site == site && s.current() {
+	if live := s.near.get(key); live != nil && live.Site == site && s.current(now) {
 		if !live.expired(now) {
 			s.use(live, now)
 			return live, nil
@@ -166,7 +166,7 @@ func (s *Sessions) read(ctx context.Context, id ID, now time.Time) (Record, erro
 }
 
 func (s *Sessions) keep(live *Session) {
-	if live.Level == identity.Verified && s.current() {
+	if live.Level == identity.Verified && s.current(s.Now()) {
 		s.near.keep(live)
 	}
 }

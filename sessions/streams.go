@@ -152,7 +152,7 @@ func (s *Sessions) lookAtStreams(ctx context.Context) {
 // look.
 func (s *Sessions) doubtful(id ID) bool {
 	now, known := s.Now(), 1+s.near.now().flushes
-	current, doubtful := s.current(), false
+	current, doubtful := s.current(now), false
 	for _, st := range s.streams.of(id) {
 		if st.older.Swap(true) && (!current || st.known.Load() != known || st.live.expired(now)) {
 			doubtful = true
@@ -183,7 +183,7 @@ func (s *Sessions) confirm(ctx context.Context, id ID) {
 // store cannot tell: where the log is heard, at the second time, since many
 // may have been asked about at once.
 func (s *Sessions) cutDoubtful(id ID, err error) {
-	again := s.current() && !errors.Is(err, ErrNotFound)
+	again := s.current(s.Now()) && !errors.Is(err, ErrNotFound)
 	for _, st := range s.streams.of(id) {
 		if tried := st.tried.Swap(true); tried || !again {
 			st.cut()
