@@ -55,6 +55,7 @@ type Handler struct {
 	app     *App
 	site    gateway.Site
 	log     *slog.Logger
+	waiting *gateway.Gateway // answers until the stores are there
 	gateway atomic.Pointer[gateway.Gateway]
 }
 
@@ -93,6 +94,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := compileAll(ctx, &h.site); err != nil {
 		return fmt.Errorf("stepgate %s: %w", h.Name, err)
 	}
+	h.waiting = gateway.New(h.site, gateway.Services{Now: time.Now}, h.app.pages, h.app.meters.site(h.Name), h.log)
 	for _, note := range h.site.Console.Notes {
 		h.log.Info("preset", "site", h.Name, "preset", h.FirstFactor[0].Console.Preset, "note", note)
 	}
@@ -174,8 +176,7 @@ func checkName(name string) error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	g := h.ready(r.Context())
 	if g == nil {
-		w.Header().Set("Retry-After", "1")
-		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("stepgate is starting"))
+		return h.waiting.Unavailable(w, r, arrival(r))
 	}
 	return g.ServeHTTP(w, r, arrival(r), next.ServeHTTP)
 }

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,8 +18,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/store/sqlite"
+	"github.com/stepgate/stepgate/templates"
 )
 
 // Point 7: a reload, a failed reload and a restart keep sessions,
@@ -212,11 +213,15 @@ func TestSecondProcess(t *testing.T) {
 func TestNotStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &Handler{app: &App{settled: make(chan struct{})}}
+		pages, err := templates.New(templates.Options{Base: gateway.Base})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.waiting = gateway.New(gateway.Site{Name: "wiki", Console: new(firstfactor.Console)}, gateway.Services{Now: time.Now}, pages, nil, nil)
 		began := time.Now()
 		w, err := serve(h)
-		var status caddyhttp.HandlerError
-		if !errors.As(err, &status) || status.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("before the start: %v", err)
+		if err != nil || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "unavailable") {
+			t.Errorf("before the start: %v, %d %s", err, w.Code, w.Body)
 		}
 		if w.Header().Get("Retry-After") == "" {
 			t.Error("no Retry-After")

@@ -335,9 +335,6 @@ func (r *ordeal) count(kind string, reply Reply, err error) {
 
 func (r *ordeal) mustBeFault(kind string, reply Reply) {
 	kindOf := reply.Header.Get("Content-Type")
-	if r.early && reply.Text == "" {
-		kindOf = "text/html" // before the stores were there once, there are no pages
-	}
 	if reply.Header.Get("Retry-After") == "" || !strings.HasPrefix(kindOf, "application/problem+json") && !strings.HasPrefix(kindOf, "text/html") {
 		r.amiss("%s: a fault is told with %v\n%s", kind, reply.Header, reply.Text)
 	}

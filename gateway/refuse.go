@@ -12,6 +12,7 @@ import (
 
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -193,9 +194,24 @@ func (g *Gateway) fault(v *visit, err error) error {
 	}
 	reference := audit.NewReference()
 	g.log.Error("a request was denied because its session could not be told", "site", g.site.Name, "error", err, "reference", reference)
+	return g.unavailable(v, reference)
+}
+
+func (g *Gateway) unavailable(v *visit, reference string) error {
 	return g.tell(v, http.StatusServiceUnavailable, refusal{reference: reference,
 		decision: policy.Decision{Reasons: []policy.Reason{{Code: policy.ReasonStoreFault}}},
 		notice:   templates.Notice{Kind: templates.NoticeUnavailable, RetryAt: g.svc.Now().Add(5 * time.Second)}})
+}
+
+// Unavailable answers in place of ServeHTTP while the stores are not there
+// yet. Of the services it uses the clock alone.
+func (g *Gateway) Unavailable(w http.ResponseWriter, r *http.Request, at Arrival) error {
+	v := &visit{Request: &match.Request{Request: r}, w: w, at: at}
+	if own := v.asReceived(); strings.HasPrefix(own.URL.Path, Base+"/assets/") && match.Plain(own.URL) {
+		g.pages.ServeAsset(w, own)
+		return nil
+	}
+	return g.unavailable(v, "")
 }
 
 // unclear withholds an answer that is neither a success nor a failure: the
