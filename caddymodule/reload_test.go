@@ -209,15 +209,21 @@ func TestSecondProcess(t *testing.T) {
 	}
 }
 
+// waits is a handler of an app that has not started.
+func waits(t *testing.T, a *App) *Handler {
+	t.Helper()
+	pages, err := templates.New(templates.Options{Base: gateway.Base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := gateway.Site{Name: "wiki", Console: new(firstfactor.Console)}
+	return &Handler{app: a, waiting: gateway.New(site, gateway.Services{Now: time.Now}, pages, nil, nil)}
+}
+
 // Requests that come before the app has started wait, and then get 503.
 func TestNotStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &Handler{app: &App{settled: make(chan struct{})}}
-		pages, err := templates.New(templates.Options{Base: gateway.Base})
-		if err != nil {
-			t.Fatal(err)
-		}
-		h.waiting = gateway.New(gateway.Site{Name: "wiki", Console: new(firstfactor.Console)}, gateway.Services{Now: time.Now}, pages, nil, nil)
+		h := waits(t, &App{settled: make(chan struct{})})
 		began := time.Now()
 		w, err := serve(h)
 		if err != nil || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "unavailable") {
@@ -253,8 +259,8 @@ func TestNeverStarts(t *testing.T) {
 		a.settle = func() { close(a.settled) }
 		began := time.Now()
 		time.AfterFunc(time.Millisecond, func() { _ = a.Cleanup() })
-		if _, err := serve(&Handler{app: a}); err == nil {
-			t.Error("served by an app that never started")
+		if w, err := serve(waits(t, a)); err != nil || w.Code != http.StatusServiceUnavailable {
+			t.Errorf("by an app that never started: %v, %d", err, w.Code)
 		}
 		if waited := time.Since(began); waited != time.Millisecond {
 			t.Errorf("waited %s", waited)
