@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type Streaming struct {
 	URL, Addr string
 
+	pages   http.Handler
 	mu      sync.Mutex
 	people  map[string]string // by session
 	open    map[string]int    // streams by person
@@ -39,6 +41,7 @@ func StartStreaming(t testing.TB) *Streaming {
 	mux.HandleFunc("POST /things", c.person(c.create))
 	mux.HandleFunc("GET /events", c.person(c.events))
 	mux.HandleFunc("/socket", c.person(c.socket))
+	c.pages = mux
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -135,9 +138,11 @@ func (c *Streaming) socket(w http.ResponseWriter, r *http.Request, name string) 
 		return
 	}
 	defer conn.Close()
+	defer context.AfterFunc(r.Context(), func() { conn.Close() })()
 	defer c.streams(name)()
 	io.WriteString(conn, "begun\n")
-	io.Copy(conn, both)
+	io.CopyN(conn, both, int64(both.Reader.Buffered()))
+	io.Copy(conn, conn) // as a proxy does, which leaves the reader behind
 }
 
 // streams notes that a person has one more stream open, until it ends.
