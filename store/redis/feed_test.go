@@ -47,3 +47,22 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestChannelsOfDatabases: Redis's channels do not know of databases, and an ACL is for what begins with the prefix.
+func TestChannelsOfDatabases(t *testing.T) {
+	seen := map[string]int{}
+	for _, o := range []Options{{DB: 0}, {DB: 1}, {DB: 11}, {DB: 1, Prefix: "stepgate:1"}} {
+		o.Addrs = []string{"a:1"}
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, channel := range []string{s.keys.endings(), s.keys.beats("node")} {
+			seen[channel]++
+			if seen[channel] > 1 || !strings.HasPrefix(channel, "stepgate") {
+				t.Errorf("%+v: %s is another's, or an ACL would forbid it", o, channel)
+			}
+		}
+		_ = s.Close()
+	}
+}

@@ -19,10 +19,14 @@ const clusterLines = 16
 type keys struct {
 	prefix string
 	tags   []string
+	db     string // what channels have besides, since these are the same in every database
 }
 
-func newKeys(prefix string, cluster bool) keys {
+func newKeys(prefix string, cluster bool, db int) keys {
 	k := keys{prefix: prefix, tags: []string{":"}}
+	if db != 0 {
+		k.db = fmt.Sprintf(":%d", db)
+	}
 	if cluster {
 		k.tags = make([]string, clusterLines)
 		for i := range k.tags {
@@ -52,8 +56,8 @@ func (k keys) challenge(id string) string { return k.prefix + ":c:" + id }
 func (k keys) escrow(id string) string    { return k.prefix + ":e:" + id }
 
 // endings is the channel of the log, beats that of one node.
-func (k keys) endings() string          { return k.prefix + ":endings" }
-func (k keys) beats(node string) string { return k.prefix + ":beats:" + node }
+func (k keys) endings() string          { return k.prefix + ":endings" + k.db }
+func (k keys) beats(node string) string { return k.prefix + ":beats:" + node + k.db }
 
 // usable tells whether a prefix would leave the hash tags alone.
 func usable(prefix string) bool {

@@ -77,7 +77,7 @@ func Open(o Options) (*Store, error) {
 	}
 	return &Store{
 		client: o.client(),
-		keys:   newKeys(o.Prefix, o.Cluster),
+		keys:   newKeys(o.Prefix, o.Cluster, o.DB),
 		node:   rand.Text(),
 		where:  o.where(),
 
