@@ -3,6 +3,8 @@ package accountsql
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stepgate/stepgate/limits"
@@ -69,8 +71,11 @@ func (b budgets) change(ctx context.Context, key string, rates []limits.Rate, st
 		if err != nil {
 			return err
 		}
-		for period, tat := range step(old) {
-			if _, err := tx.ExecContext(ctx, setBudget, []byte(key), int64(period), rows.Nanos(tat)); err != nil {
+		next := step(old)
+		// In one order, whatever the map's is: steps that differ from run to run
+		// could each wait for the other's row.
+		for _, period := range slices.Sorted(maps.Keys(next)) {
+			if _, err := tx.ExecContext(ctx, setBudget, []byte(key), int64(period), rows.Nanos(next[period])); err != nil {
 				return err
 			}
 		}
