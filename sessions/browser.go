@@ -11,8 +11,8 @@ import (
 	"github.com/stepgate/stepgate/seal"
 )
 
-// browserLife is how long a browser stays known without being seen.
-const browserLife = 180 * 24 * time.Hour
+// BrowserLife is how long a browser stays known without being seen.
+const BrowserLife = 180 * 24 * time.Hour
 
 // Browser is a browser that carries our mark. The zero value is a stranger.
 type Browser struct{ mark []byte }
@@ -42,7 +42,7 @@ func (s *Sessions) Mark(b Browser) (Browser, *http.Cookie, error) {
 	}
 	value, err := securecookie.EncodeMulti(BrowserCookie, b.mark, s.codec[0])
 	ck := cookie(BrowserCookie, value)
-	ck.MaxAge = int(browserLife / time.Second)
+	ck.MaxAge = int(BrowserLife / time.Second)
 	return b, ck, err
 }
 

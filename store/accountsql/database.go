@@ -50,7 +50,7 @@ func (a *Accounts) Audit() Trail { return Trail(*a) }
 // Sweeps remove a batch of rows that expired, given an instant as it is stored
 // and the size of the batch. They are for the disk's sake only: reads never
 // depend on them.
-func Sweeps() []string { return []string{sweepSpent, sweepBudgets} }
+func Sweeps() []string { return []string{sweepSpent, sweepBudgets, sweepBrowsers} }
 
 // exec is a write of one statement.
 func (a *Accounts) exec(ctx context.Context, query string, args ...any) error {

@@ -1,5 +1,14 @@
 package accountsql
 
+import (
+	"strconv"
+
+	"github.com/stepgate/stepgate/sessions"
+)
+
+// browserLife is in nanoseconds, as instants are.
+var browserLife = strconv.FormatInt(sessions.BrowserLife.Nanoseconds(), 10)
+
 // Standard SQL and what SQLite and PostgreSQL have in common beyond it: ON
 // CONFLICT, RETURNING, LIMIT.
 const (
@@ -36,6 +45,10 @@ const (
 	findMeta   = `SELECT value FROM meta WHERE name = ?`
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
 )
+
+// sweepBrowsers names seen_at twice, as sweepBudgets does tat.
+var sweepBrowsers = `DELETE FROM browsers WHERE (realm, name, digest, seen_at) IN
+	(SELECT realm, name, digest, seen_at FROM browsers WHERE seen_at <= ? - ` + browserLife + ` LIMIT ?)`
 
 // A budget that is not there is full.
 const (

@@ -18,6 +18,7 @@ import (
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/e2e"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/accountsql"
 )
 
@@ -195,7 +196,9 @@ func TestSweep(t *testing.T) {
 	a, ctx, now := ready(t, server.DSN()), t.Context(), time.Now()
 	old := now.Add(-sweepAfter)
 	server.SQL(fmt.Sprintf("INSERT INTO spent SELECT n::text::bytea, %d FROM generate_series(1, %d) n", old.UnixNano(), sweepBatch+10))
-	must(t, a.SpendID(ctx, "young", old.Add(time.Second)))
+	must(t, a.SpendID(ctx, "young", old.Add(time.Minute)))
+	must(t, a.KnowBrowser(ctx, alice, []byte{1}, old.Add(-sessions.BrowserLife)))
+	must(t, a.KnowBrowser(ctx, alice, []byte{2}, old.Add(time.Minute-sessions.BrowserLife)))
 	other := ready(t, server.DSN())
 	must(t, database{other}.Write(ctx, func(ctx context.Context, tx accountsql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", sweepLock); err != nil {
@@ -207,6 +210,10 @@ func TestSweep(t *testing.T) {
 		t.Errorf("while another node sweeps, %s rows are left", got)
 	}
 	must(t, a.expired(ctx, now))
+	if got := server.SQL("SELECT digest FROM browsers"); got != `\x02` {
+		t.Errorf("the browsers left are %s", got)
+	}
+	must(t, a.expired(ctx, now.Add(time.Hour))) // a clock that is ahead of the server's
 	if got := server.SQL("SELECT id FROM spent"); got != `\x796f756e67` {
 		t.Errorf("what is left is %s", got)
 	}

@@ -67,10 +67,16 @@ func (a *Accounts) expired(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// beginSweep goes by the clock that is behind, the node's or the server's: one
+// node whose clock is ahead would un-spend ids for all.
+const beginSweep = `SELECT pg_try_advisory_xact_lock(?),
+	least(?::bigint, (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint) - ?::bigint`
+
 func removeBatch(ctx context.Context, tx accountsql.Tx, query string, now time.Time) (removed int64, err error) {
 	var mine bool
-	if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(?)", sweepLock).Scan(&mine); err != nil || !mine {
+	var until int64
+	if err := tx.QueryRowContext(ctx, beginSweep, sweepLock, rows.Nanos(now), sweepAfter.Nanoseconds()).Scan(&mine, &until); err != nil || !mine {
 		return 0, err
 	}
-	return rows.Affected(tx.ExecContext(ctx, query, rows.Nanos(now.Add(-sweepAfter)), sweepBatch))
+	return rows.Affected(tx.ExecContext(ctx, query, until, sweepBatch))
 }

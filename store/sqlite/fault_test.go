@@ -180,15 +180,35 @@ func TestSweep(t *testing.T) {
 		must(t, a.SpendID(ctx, fmt.Sprint(i), expires))
 		_, err := a.Budgets().Charge(ctx, fmt.Sprint(i), []limits.Rate{{Count: 1, Period: time.Minute}}, expires.Add(-time.Minute))
 		must(t, err)
+		must(t, a.KnowBrowser(ctx, identity.Subject{Name: "alice"}, []byte{byte(i)}, expires.Add(-sessions.BrowserLife)))
 	}
 	must(t, s.f.sweep(ctx, now))
 	must(t, a.f.sweep(ctx, now))
-	for table, f := range map[string]*file{"sessions": s.f, "challenges": s.f, "escrows": s.f, "spent": a.f, "budgets": a.f} {
+	for table, f := range map[string]*file{"sessions": s.f, "challenges": s.f, "escrows": s.f, "spent": a.f, "budgets": a.f, "browsers": a.f} {
 		var left int
 		must(t, f.reader.QueryRow("SELECT count(*) FROM "+table).Scan(&left))
 		if left != 1 {
 			t.Errorf("%s: %d rows are left, want the young one", table, left)
 		}
+	}
+}
+
+// TestBudgetsInOneOrder: charges of two keys' hash, or a sweep, could else wait for each other crosswise.
+func TestBudgetsInOneOrder(t *testing.T) {
+	a := mustOpen(t, OpenAccounts)
+	_, err := a.f.writer.Exec("CREATE TABLE written (period); " +
+		"CREATE TRIGGER note AFTER INSERT ON budgets BEGIN INSERT INTO written VALUES (NEW.period); END")
+	must(t, err)
+	rates := []limits.Rate{{Count: 9, Period: time.Hour}, {Count: 9, Period: time.Minute}, {Count: 9, Period: 24 * time.Hour}}
+	for i := range 20 {
+		_, err := a.Budgets().Charge(t.Context(), fmt.Sprint(i), rates, time.Now())
+		must(t, err)
+	}
+	var back int
+	must(t, a.f.reader.QueryRow("SELECT count(*) FROM written w JOIN written v ON v.rowid = w.rowid + 1 "+
+		"WHERE w.rowid % 3 <> 0 AND v.period < w.period").Scan(&back))
+	if back != 0 {
+		t.Errorf("%d times a longer period came first", back)
 	}
 }
 
