@@ -17,6 +17,9 @@ import (
 // ours, or written by a newer Stepgate.
 var ErrRefused = errors.New("refused")
 
+// ErrDropped is a connection without the settings that it was asked for.
+var ErrDropped = errors.New("synchronous_commit is off, or statement_timeout is not " + serverLimits["statement_timeout"] + " ms")
+
 // readOnly is the SQLSTATE of a server that takes no writes.
 const readOnly = "25006"
 
@@ -94,6 +97,9 @@ func remedy(err error) string {
 		return remedies[state(err)]
 	case errors.Is(err, errNoWrites):
 		return remedies[readOnly]
+	case errors.Is(err, ErrDropped):
+		return "a pooler before the server drops them: let it pass the parameters on (PgBouncer: pool_mode = session, and neither of them in " +
+			"ignore_startup_parameters), or set both at the role (ALTER ROLE … SET …)"
 	case errors.As(err, new(*net.DNSError)):
 		return "the name of the host is not known: check the DSN and the resolver"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():

@@ -48,6 +48,8 @@ type Accounts struct {
 	steps  migrations
 	sweep  sweep
 
+	changing *changing
+
 	mu     sync.RWMutex
 	db     *sql.DB // nil until ready
 	closed bool
@@ -61,7 +63,7 @@ func Open(dsn, password string) (*Accounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Accounts{config: config, where: where(config), steps: embedded}
+	a := &Accounts{config: config, where: where(config), steps: embedded, changing: newChanging()}
 	a.Accounts = accountsql.New(database{a})
 	return a, nil
 }
@@ -75,7 +77,7 @@ func configure(dsn, password string) (*pgx.ConnConfig, error) {
 		config.Password = password
 	}
 	config.ConnectTimeout = connectTimeout / time.Duration(len(addresses(config)))
-	config.ValidateConnect = takesWrites
+	config.ValidateConnect = validate
 	config.OnPgError = func(_ *pgconn.PgConn, e *pgconn.PgError) (keep bool) {
 		return e.SeverityUnlocalized != "FATAL" && e.Code != readOnly
 	}
@@ -88,14 +90,18 @@ func configure(dsn, password string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// takesWrites is target_session_attrs=read-write.
-func takesWrites(ctx context.Context, c *pgconn.PgConn) error {
-	got := c.ExecParams(ctx, "SHOW transaction_read_only", nil, nil, nil, nil).Read()
-	if got.Err != nil {
+// validate is target_session_attrs=read-write, and finds poolers that drop
+// the parameters a connection starts with.
+func validate(ctx context.Context, c *pgconn.PgConn) error {
+	got := c.ExecParams(ctx, "SELECT current_setting('transaction_read_only'), current_setting('synchronous_commit'), "+
+		"extract(epoch FROM current_setting('statement_timeout')::interval) * 1000 = "+serverLimits["statement_timeout"], nil, nil, nil, nil).Read()
+	switch {
+	case got.Err != nil:
 		return got.Err
-	}
-	if len(got.Rows) != 1 || string(got.Rows[0][0]) != "off" {
+	case len(got.Rows) != 1 || string(got.Rows[0][0]) != "off":
 		return errNoWrites
+	case string(got.Rows[0][1]) == "off" || string(got.Rows[0][2]) != "t":
+		return fmt.Errorf("%w: synchronous_commit is %s", ErrDropped, got.Rows[0][1])
 	}
 	return nil
 }
@@ -158,6 +164,7 @@ func (a *Accounts) Close() error {
 	a.db, a.closed = nil, true
 	a.mu.Unlock()
 	a.sweep.end()
+	a.changing.end()
 	if db == nil {
 		return nil
 	}

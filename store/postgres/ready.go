@@ -12,9 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-
 	"github.com/stepgate/stepgate/store/rows"
 )
 
@@ -43,7 +40,8 @@ func mustSub(f fs.FS, dir string) fs.FS {
 
 // Ready connects, makes an empty database ours, and brings the schema up to
 // date, which one node does while the others wait, and those that run already
-// serve. Afterwards the store answers. The caller tries until it succeeds,
+// serve. A change of the schema goes on when ctx ends, and the next call finds
+// it done. Afterwards the store answers. The caller tries until it succeeds,
 // except when the error is ErrRefused. When the store is ready already it does
 // nothing.
 func (a *Accounts) Ready(ctx context.Context) error {
@@ -70,29 +68,6 @@ func (a *Accounts) serve(id string) error {
 	return nil
 }
 
-// migrate has two connections of its own: one holds the lock, the other works,
-// for as long as that takes.
-func (a *Accounts) migrate(ctx context.Context) (id string, err error) {
-	config := a.config.Copy()
-	config.RuntimeParams["statement_timeout"] = "0"
-	config.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(2)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	lock, err := db.Conn(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = lock.Close() }() // what ends the connection, ends the lock
-	if err := alone(ctx, lock); err != nil {
-		return "", err
-	}
-	if id, err = claim(ctx, db); err != nil {
-		return "", err
-	}
-	return id, a.steps.apply(ctx, db)
-}
-
 // alone waits until no other node migrates.
 func alone(ctx context.Context, lock *sql.Conn) error {
 	for {
@@ -102,7 +77,7 @@ func alone(ctx context.Context, lock *sql.Conn) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("another node is changing the schema: %w", ctx.Err())
+			return fmt.Errorf("another node, or an earlier attempt, is changing the schema: %w", ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -135,23 +110,4 @@ func tablesOf(ctx context.Context, db *sql.DB) ([]string, error) {
 		return nil, err
 	}
 	return rows.Collect(found, func(name *string) []any { return []any{name} })
-}
-
-// apply refuses a schema that is newer than this program, and brings an older
-// one up to date. There is no way back: a backup is.
-func (m migrations) apply(ctx context.Context, db *sql.DB) error {
-	schema, err := goose.NewProvider(goose.DialectPostgres, db, m)
-	if err != nil {
-		return err
-	}
-	is, known, err := schema.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if is > known {
-		return fmt.Errorf("%w: written by a newer Stepgate (schema %d, this one knows %d): "+
-			"run that version, or restore the backup made before the upgrade", ErrRefused, is, known)
-	}
-	_, err = schema.Up(ctx)
-	return err
 }

@@ -95,6 +95,54 @@ func TestUpgradeWhileOthersServe(t *testing.T) {
 	}
 }
 
+// TestLongChange: a change of the schema that takes longer than a caller waits is done once, while callers come back.
+func TestLongChange(t *testing.T) {
+	server := e2e.StartPostgres(t)
+	a := opened(t, server.DSN())
+	a.steps = later(t, "CREATE SEQUENCE tries;\nSELECT nextval('tries');\nSELECT pg_sleep(3);\n")
+	err := errors.New("not begun")
+	for began := time.Now(); err != nil && time.Since(began) < 10*time.Second; {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err = a.Ready(ctx)
+		cancel()
+	}
+	must(t, err)
+	must(t, a.SpendID(t.Context(), "c", time.Now()))
+	if got := server.SQL("SELECT last_value FROM tries"); got != "1" {
+		t.Errorf("%s tries", got)
+	}
+}
+
+// TestClosedWhileChanging: the store lets go at once.
+func TestClosedWhileChanging(t *testing.T) {
+	a := opened(t, e2e.StartPostgres(t).DSN())
+	a.steps = later(t, "SELECT pg_sleep(30);\n")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	wantText(t, a.Ready(ctx), "goes on")
+	began := time.Now()
+	must(t, a.Close())
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// TestDroppedSettings: a pooler that does not pass on what a connection starts with, until the role has it.
+func TestDroppedSettings(t *testing.T) {
+	server := e2e.StartPostgres(t, "synchronous_commit=off")
+	for setting, value := range map[string]string{"statement_timeout": "2s", "synchronous_commit": "on"} {
+		a := opened(t, server.DSN())
+		delete(a.config.RuntimeParams, setting)
+		err := a.Ready(soon(t))
+		wantText(t, err, setting, "pool_mode = session", "ALTER ROLE")
+		if !errors.Is(err, ErrDropped) {
+			t.Errorf("%v is not ErrDropped", err)
+		}
+		server.SQL(fmt.Sprintf("ALTER ROLE stepgate SET %s = '%s'", setting, value))
+		must(t, a.Ready(soon(t)))
+	}
+}
+
 // TestForeignDatabase is not touched.
 func TestForeignDatabase(t *testing.T) {
 	server := e2e.StartPostgres(t)
