@@ -29,7 +29,10 @@ func checkBelonging(ctx context.Context, store accounts.Store, ring *seal.Ring, 
 	if err := others.join(ctx, string(id), ring); err != nil {
 		return err
 	}
-	if err := checkKeys(ctx, store, ring); err != nil || known {
+	if err := checkKeys(ctx, store, ring); err != nil {
+		return err
+	}
+	if err := others.own(ctx); err != nil || known {
 		return err
 	}
 	return storage.Store(ctx, accountsAt, id)

@@ -23,7 +23,7 @@ func answered(err error) bool {
 	var pg *pgconn.PgError
 	var rd redis.Error
 	switch {
-	case errors.As(err, new(*lasting)), errors.Is(err, postgres.ErrRefused), errors.As(err, new(*tls.CertificateVerificationError)):
+	case errors.As(err, new(*lasting)), errors.Is(err, postgres.ErrRefused), errors.Is(err, postgres.ErrDropped), errors.As(err, new(*tls.CertificateVerificationError)):
 		return true
 	case errors.As(err, &pg):
 		return slices.Contains(lastingStates, pg.Code) || slices.Contains(lastingStates, pg.Code[:2])

@@ -26,6 +26,11 @@ type nodeList interface {
 	Announce(ctx context.Context, node string, note []byte, keep time.Duration) ([]string, error)
 	// Leave removes a node's note.
 	Leave(ctx context.Context, node string) error
+	// Owner returns the accounts that are known here, "" if none are, and the
+	// name under which.
+	Owner(ctx context.Context) (accounts, key string, err error)
+	// Own makes accounts known, unless some are.
+	Own(ctx context.Context, accounts string) error
 }
 
 // note is what a node says of itself.
@@ -83,11 +88,36 @@ func (r *roll) join(ctx context.Context, accounts string, ring *seal.Ring) error
 		return nil
 	}
 	r.mine = newNote(r.process, accounts, ring)
-	err := r.compare(ctx)
+	err := r.checkOwner(ctx)
+	if err == nil {
+		err = r.compare(ctx)
+	}
 	if err != nil {
 		r.leave()
 	}
 	return err
+}
+
+// checkOwner compares the accounts with those of the nodes that were there
+// before, all of which may be gone, and their storage with them.
+func (r *roll) checkOwner(ctx context.Context) error {
+	owner, key, err := r.list.Owner(ctx)
+	if err != nil || owner == "" || owner == r.mine.Accounts {
+		return err
+	}
+	return &lasting{fmt.Errorf("accounts: the accounts store is empty or another than the nodes had before that shared these sessions: "+
+		"name their database, or bring it back; or, if nobody shall be enrolled any more, delete the key %s in Redis", key)}
+}
+
+// own makes the accounts known to nodes that come when this one is gone.
+func (r *roll) own(ctx context.Context) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.list.Own(ctx, r.mine.Accounts); err != nil {
+		return err
+	}
+	return r.checkOwner(ctx) // another node may have been quicker
 }
 
 func (r *roll) compare(ctx context.Context) error {
@@ -120,6 +150,9 @@ func (r *roll) keep(ctx context.Context, log *slog.Logger) {
 	last := ""
 	for wait(ctx, announceEvery) {
 		err := r.compare(ctx)
+		if err == nil { // the store may have forgotten everything
+			err = r.own(ctx)
+		}
 		if answered(err) && err.Error() != last {
 			log.Error("the nodes do not fit together", "error", err)
 			last = err.Error()

@@ -28,6 +28,17 @@ func (n notes) Leave(_ context.Context, node string) error {
 	return nil
 }
 
+func (n notes) Owner(context.Context) (string, string, error) {
+	return n["owner"], "test:accounts", nil
+}
+
+func (n notes) Own(_ context.Context, accounts string) error {
+	if n["owner"] == "" {
+		n["owner"] = accounts
+	}
+	return nil
+}
+
 var testKeys = map[string]seal.Key{"k1": {ID: "k1", Secret: [seal.KeySize]byte{1}}, "k2": {ID: "k2", Secret: [seal.KeySize]byte{2}}}
 
 // ringOf seals with the first key.

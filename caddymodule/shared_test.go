@@ -127,6 +127,42 @@ func TestSharedBelonging(t *testing.T) {
 	s.mustLoad(s.words())
 }
 
+// Point 3: an empty database, when every node and its storage is gone.
+func TestSharedAccountsLost(t *testing.T) {
+	s := newShared(t)
+	s.mustLoad(s.words())
+	s.redis.CLI("FLUSHALL")
+	time.Sleep(announceEvery + time.Second)
+	s.stop()
+	s.redis.CLI("DEL", "stepgate:nodes") // as if it were long ago
+	s.remove(filepath.Join(s.home, "storage", accountsAt))
+	empty := s.at(s.redis.Addr, s.postgres.NewDatabase("another"))
+	mustSay(t, s.refused(empty), "delete the key stepgate:accounts")
+	mustBeReleased(t)
+	s.mustLoad(s.words())
+	s.stop()
+	s.remove(filepath.Join(s.home, "storage", accountsAt))
+	s.redis.CLI("DEL", "stepgate:accounts")
+	s.mustLoad(empty)
+}
+
+// What outlives a reload writes to the log of the new configuration.
+func TestSharedLog(t *testing.T) {
+	s := newShared(t)
+	logs := [2]string{filepath.Join(s.home, "first"), filepath.Join(s.home, "second")}
+	for i, log := range logs {
+		config := strings.Replace(string(s.config(s.words()+fmt.Sprint("\nbrand B", i))), `"output":"discard"`,
+			fmt.Sprintf(`"output":"file","filename":%q`, log), 1)
+		must(t, caddy.Load([]byte(config), true))
+	}
+	s.redis.Stop()
+	for began := time.Now(); !strings.Contains(readFile(t, logs[1]), "cannot be heard"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("the log has only\n%s", readFile(t, logs[1]))
+		}
+	}
+}
+
 // Point 3: stores that come up later are checked before the first request is
 // served, and found unaided.
 func TestSharedLater(t *testing.T) {
