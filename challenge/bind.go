@@ -94,7 +94,7 @@ func (f *Flow) bind(ctx context.Context, r Record, a Answer, v Visitor) (Result,
 	if !ok1 || !ok2 {
 		return f.showEnroll(ctx, r, templates.Message{Kind: templates.NotDigits}, 422)
 	}
-	if _, over, err := f.attempt(ctx, r, bindAttempts); over != nil || err != nil {
+	if _, over, err := f.attempt(ctx, r); over != nil || err != nil {
 		return deref(over), err
 	}
 	_, secret, err := f.pending(ctx, r, now)

@@ -27,7 +27,7 @@ func (f *Flow) check(ctx context.Context, r Record, a Answer, v Visitor) (Result
 	if !ok {
 		return f.ask(r, account, templates.Message{Kind: templates.NotDigits}, limits.Balance{Allowed: true}), nil
 	}
-	left, over, err := f.attempt(ctx, r, codeAttempts)
+	left, over, err := f.attempt(ctx, r)
 	if over != nil || err != nil {
 		return deref(over), err
 	}
@@ -132,7 +132,7 @@ func (f *Flow) failed(ctx context.Context, r Record, a accounts.Account, c found
 	case b.Remaining == 0:
 		b.Allowed = false // this was the last for long: say so now
 	case left == 0:
-		return f.exhausted(ctx, r)
+		return exhausted, nil
 	}
 	return f.ask(r, a, message, b), nil
 }

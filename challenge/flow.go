@@ -82,6 +82,8 @@ type Result struct {
 	AMR    []string
 	// Over: the challenge is spent without a pass; the session must end.
 	Over bool
+	// Anew: there is nothing to see; the person signs in again.
+	Anew bool
 }
 
 // Begin stores a challenge, with the key to bind if it is one, and notes that
@@ -107,6 +109,9 @@ func (f *Flow) Show(ctx context.Context, r Record, v Visitor) (Result, error) {
 	}
 	if stale(r, account) {
 		return f.end(ctx, r, gone)
+	}
+	if r.Attempts >= r.attempts() {
+		return f.end(ctx, r, Result{Over: true, Anew: true})
 	}
 	if r.Enroll {
 		return f.showEnroll(ctx, r, templates.Message{}, 200)
@@ -168,22 +173,28 @@ func (f *Flow) Cancel(ctx context.Context, r Record, v Visitor) error {
 
 // attempt spends one of the challenge's own attempts. over is the result when
 // none is left.
-func (f *Flow) attempt(ctx context.Context, r Record, most int) (left int, over *Result, err error) {
-	left, err = f.Challenges.Attempt(ctx, r.ID, most, f.Now())
+func (f *Flow) attempt(ctx context.Context, r Record) (left int, over *Result, err error) {
+	left, err = f.Challenges.Attempt(ctx, r.ID, r.attempts(), f.Now())
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return 0, &spent, nil
 	case errors.Is(err, ErrExhausted):
-		result, err := f.exhausted(ctx, r)
-		return 0, &result, err
+		return 0, &exhausted, nil
 	}
 	return left, nil, err
 }
 
-// exhausted ends a challenge whose attempts are used up: the next needs the
-// password again.
-func (f *Flow) exhausted(ctx context.Context, r Record) (Result, error) {
-	return f.end(ctx, r, Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429, Over: true})
+// exhausted is for who has no attempt left: the next one needs the password
+// again. It ends nothing yet, since an answer that was sent earlier may still
+// turn out to be right. Show does.
+var exhausted = Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429}
+
+// attempts is how many a challenge has.
+func (r Record) attempts() int {
+	if r.Enroll {
+		return bindAttempts
+	}
+	return codeAttempts
 }
 
 // end spends a challenge that nobody can pass any more. Who has passed with it

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -138,6 +139,7 @@ func TestUploadsPassByteForByte(t *testing.T) {
 	bob := r.dokuUser("bob")
 	file := make([]byte, 1<<20)
 	_, _ = rand.Read(file)
+	file = bytes.ReplaceAll(file, []byte("--b"), []byte("--c")) // the delimiter; a browser's is longer than chance
 	for what, q := range map[string][]string{
 		"parts":        {"POST", "/api", part(`name="x"; filename="a b.png"`, string(file)) + part(`name="U"`, "1") + "--b--\r\n", multipart},
 		"a form":       {"POST", "/api?id=1", "x=" + strings.Repeat("y", 1<<20), urlencoded},

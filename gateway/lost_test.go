@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,5 +45,25 @@ func TestAPassThatIsNotStoredIsNoTrap(t *testing.T) {
 		t.Errorf("%d", a.StatusCode)
 	}
 	r.faults.set("", false)
+	b.signsInAnew(key)
+}
+
+// TestAUsedUpChallengeIsNoTrap: its last answer ends nothing, since an earlier
+// one may still be judged right; the next look at it leads to the login page.
+func TestAUsedUpChallengeIsNoTrap(t *testing.T) {
+	r := newRig(t)
+	key := r.bind("alice")
+	b := r.browser()
+	b.password("alice")
+	id := b.formID()
+	for range 6 {
+		b.answer(id, "code=000000")
+	}
+	if a := b.answer(id, "code="+code(t, key, r.clock())); a.StatusCode != http.StatusTooManyRequests || b.user() != "-" {
+		t.Errorf("a right code after too many: %d, then %q", a.StatusCode, b.user())
+	}
+	if a := b.get("/.stepgate/challenge"); a.StatusCode != http.StatusSeeOther || !strings.HasPrefix(a.Header.Get("Location"), "/login") {
+		t.Errorf("the challenge leads to %q", a.Header.Get("Location"))
+	}
 	b.signsInAnew(key)
 }

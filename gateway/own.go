@@ -103,6 +103,9 @@ func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, 
 			return g.fault(v, err)
 		}
 	}
+	if result.Anew {
+		return redirect(v, g.signInPath("/"))
+	}
 	if n, ok := result.View.(templates.Notice); ok {
 		n.Next = g.signInPath("/")
 		result.View = n
