@@ -46,7 +46,7 @@ func (c *changing) run(ctx context.Context, do func(context.Context) error) erro
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("the schema is being changed, which goes on: %w", ctx.Err())
+		return errors.New("the schema is being changed, which goes on: it takes as long as the tables are large")
 	}
 }
 
