@@ -100,8 +100,8 @@ func (s faultySessions) Replace(ctx context.Context, old sessions.ID, r sessions
 	return tell(ctx, s.f, "sessions.Replace", func() error { return s.Store.Replace(ctx, old, r) })
 }
 
-func (s faultySessions) Touch(ctx context.Context, id sessions.ID, seen time.Time) error {
-	return tell(ctx, s.f, "sessions.Touch", func() error { return s.Store.Touch(ctx, id, seen) })
+func (s faultySessions) Touch(ctx context.Context, seen map[sessions.ID]time.Time) error {
+	return tell(ctx, s.f, "sessions.Touch", func() error { return s.Store.Touch(ctx, seen) })
 }
 
 func (s faultySessions) End(ctx context.Context, id sessions.ID) (sessions.Record, error) {

@@ -144,6 +144,7 @@ func (r *rig) live(people accounts.Store) *sessions.Sessions {
 // forgetNear is what a restart does to the near cache.
 func (r *rig) forgetNear() {
 	r.t.Helper()
+	r.svc.Sessions.Close()
 	live := r.live(r.svc.Accounts)
 	r.svc.Sessions = live
 	r.gateway = gateway.New(r.site, r.svc, pages(r.t), noMeter{}, slog.New(slog.DiscardHandler))

@@ -54,7 +54,7 @@ type Sessions struct {
 	stop    context.CancelFunc
 	closed  atomic.Bool
 	loops   sync.WaitGroup // what goes on until Close
-	behind  sync.WaitGroup // what is on its way to the store
+	touches touches
 	unended retries
 }
 
@@ -92,11 +92,12 @@ func New(o Options) (*Sessions, error) {
 		s.loops.Go(func() { s.hearing.run(ctx, o.Log) })
 	}
 	s.loops.Go(func() { s.watchStreams(ctx) })
+	s.loops.Go(func() { s.writeTouches(ctx) })
 	return s, nil
 }
 
-// Close stops what goes on beside the requests, and waits for what is on its
-// way to the store. A server that is replaced may still answer for a while:
+// Close stops what goes on beside the requests, and writes down what was seen
+// last. A server that is replaced may still answer for a while:
 // nothing near counts any more, and what is open is cut, since nobody hears
 // of endings.
 func (s *Sessions) Close() {
@@ -104,7 +105,7 @@ func (s *Sessions) Close() {
 	s.stop()
 	s.loops.Wait()
 	s.streams.cut(s.streams.sessions()...)
-	s.behind.Wait()
+	s.writeDown()
 }
 
 // current tells whether what is near counts.
@@ -185,20 +186,13 @@ func (live *Session) expired(now time.Time) bool {
 		now.UnixNano()-live.seen.Load() >= int64(live.Idle)
 }
 
-// use notes activity, and writes it down at most once a minute.
+// use notes activity, to be written down at most once a minute.
 func (s *Sessions) use(live *Session, now time.Time) {
 	live.seen.Store(now.UnixNano())
 	last := live.touched.Load()
-	if now.UnixNano()-last < int64(min(touchEvery, live.Idle/4)) || s.closed.Load() || !live.touched.CompareAndSwap(last, now.UnixNano()) {
-		return
+	if now.UnixNano()-last >= int64(min(touchEvery, live.Idle/4)) && live.touched.CompareAndSwap(last, now.UnixNano()) {
+		s.touches.add(live.ID, now)
 	}
-	s.behind.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		defer cancel()
-		if s.Store.Touch(ctx, live.ID, now) != nil {
-			live.touched.Store(last) // the next request tries again
-		}
-	})
 }
 
 // Begin makes a session at first_factor, which Start stores. It chooses id and

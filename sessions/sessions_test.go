@@ -59,13 +59,15 @@ func (m *memory) Replace(_ context.Context, old ID, r Record) error {
 	return nil
 }
 
-func (m *memory) Touch(_ context.Context, id ID, seen time.Time) error {
-	m.touches.Add(1)
+func (m *memory) Touch(_ context.Context, seen map[ID]time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r, ok := m.records[id]; ok {
-		r.SeenAt = seen
-		m.records[id] = r
+	for id, at := range seen {
+		m.touches.Add(1)
+		if r, ok := m.records[id]; ok && m.touching == nil {
+			r.SeenAt = at
+			m.records[id] = r
+		}
 	}
 	return m.touching
 }
@@ -348,8 +350,9 @@ func TestTouches(t *testing.T) {
 	for range 600 {
 		c.sleep(time.Second)
 		s.alive(t, ck.Value)
+		s.writeDown()
 	}
-	s.behind.Wait()
+	s.writeDown()
 	if n := m.touches.Load(); n < 9 || n > 10 {
 		t.Errorf("%d touches in ten minutes", n)
 	}
@@ -359,10 +362,10 @@ func TestTouches(t *testing.T) {
 	m.touching = errors.New("gone")
 	c.sleep(time.Minute)
 	s.alive(t, ck.Value)
-	s.behind.Wait()
+	s.writeDown()
 	before := m.touches.Load()
 	s.alive(t, ck.Value)
-	s.behind.Wait()
+	s.writeDown()
 	if m.touches.Load() != before+1 {
 		t.Error("a touch that failed is not tried again")
 	}

@@ -63,9 +63,10 @@ type Store interface {
 	// is gone it stores nothing and returns ErrNotFound. Whether old has
 	// expired is for Find to say, before.
 	Replace(ctx context.Context, old ID, r Record) error
-	// Touch moves SeenAt forward, never back, and revives nothing that was
-	// idle for too long. A session that is gone is no error.
-	Touch(ctx context.Context, id ID, seen time.Time) error
+	// Touch moves SeenAt of these sessions forward, never back, and revives
+	// nothing that was idle for too long. A session that is gone is no error.
+	// It may be one step for each session.
+	Touch(ctx context.Context, seen map[ID]time.Time) error
 	// End removes one session and returns it; ErrNotFound if it is gone.
 	End(ctx context.Context, id ID) (Record, error)
 	// EndSubject removes all sessions of a subject and returns their ids.

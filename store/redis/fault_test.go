@@ -58,8 +58,10 @@ func calls(s *Store, r sessions.Record) map[string]func(context.Context) error {
 		"find none": func(ctx context.Context) error { _, err := s.Find(ctx, next.ID, now); return err },
 		"create":    func(ctx context.Context) error { return s.Create(ctx, session(r.Subject)) },
 		"replace":   func(ctx context.Context) error { return s.Replace(ctx, next.ID, session(r.Subject)) },
-		"touch":     func(ctx context.Context) error { return s.Touch(ctx, r.ID, now.Add(time.Minute)) },
-		"end none":  func(ctx context.Context) error { _, err := s.End(ctx, next.ID); return err },
+		"touch": func(ctx context.Context) error {
+			return s.Touch(ctx, map[sessions.ID]time.Time{r.ID: now.Add(time.Minute)})
+		},
+		"end none": func(ctx context.Context) error { _, err := s.End(ctx, next.ID); return err },
 		"end subject": func(ctx context.Context) error {
 			_, err := s.EndSubject(ctx, identity.Subject{Realm: "x", Name: "y"})
 			return err

@@ -18,7 +18,7 @@ var (
 	createSession  = script("session", "create")
 	findSession    = script("master", "find")
 	replaceSession = script("master", "log", "session", "replace")
-	touchSession   = script("touch")
+	touchSessions  = script("touch")
 	endSession     = script("master", "log", "session", "end")
 	endSubject     = script("master", "log", "endsubject")
 	tellPlace      = script("master", "log", "beat")

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stepgate/stepgate/identity"
@@ -63,9 +64,33 @@ func (s *Store) Replace(ctx context.Context, old sessions.ID, r sessions.Record)
 	return s.answer(s.run(ctx, replaceSession, keys, args...).Err(), sessions.ErrNotFound)
 }
 
-// Touch implements sessions.Store.
-func (s *Store) Touch(ctx context.Context, id sessions.ID, seen time.Time) error {
-	return s.fault(s.run(ctx, touchSession, []string{s.keys.session(id)}, millis(seen), margin.Milliseconds()).Err())
+// touchAtOnce bounds what one script does while others wait.
+const touchAtOnce = 500
+
+// Touch implements sessions.Store, in one step for each line of the log and
+// some hundred sessions.
+func (s *Store) Touch(ctx context.Context, seen map[sessions.ID]time.Time) error {
+	lines := make([][]sessions.ID, s.Lines())
+	for id := range seen {
+		line := s.keys.line(id.Shard())
+		lines[line] = append(lines[line], id)
+	}
+	for _, ids := range lines {
+		for some := range slices.Chunk(ids, touchAtOnce) {
+			if err := s.touch(ctx, some, seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) touch(ctx context.Context, ids []sessions.ID, seen map[sessions.ID]time.Time) error {
+	keys, args := make([]string, len(ids)), []any{margin.Milliseconds()}
+	for i, id := range ids {
+		keys[i], args = s.keys.session(id), append(args, millis(seen[id]))
+	}
+	return s.fault(s.run(ctx, touchSessions, keys, args...).Err())
 }
 
 // End implements sessions.Store.

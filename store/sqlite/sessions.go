@@ -65,10 +65,17 @@ func (s *Sessions) Replace(ctx context.Context, old sessions.ID, r sessions.Reco
 	})
 }
 
-// Touch implements sessions.Store.
-func (s *Sessions) Touch(ctx context.Context, id sessions.ID, seen time.Time) error {
-	n := rows.Nanos(seen)
-	return s.f.exec(ctx, touchSession, n, id[:], n, n)
+// Touch implements sessions.Store, in one transaction.
+func (s *Sessions) Touch(ctx context.Context, seen map[sessions.ID]time.Time) error {
+	return s.f.write(ctx, func(tx *sql.Tx) error {
+		for id, at := range seen {
+			n := rows.Nanos(at)
+			if _, err := tx.ExecContext(ctx, touchSession, n, id[:], n, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // End implements sessions.Store.

@@ -138,7 +138,7 @@ func feedNothing(t *testing.T, nodes []Node) {
 	r, other := newSession(now), newSession(now)
 	l := listen(t, nodes[0])
 	must(t, nodes[1].Create(ctx, r))
-	must(t, nodes[1].Touch(ctx, r.ID, now.Add(time.Second)))
+	must(t, nodes[1].Touch(ctx, seenAt(now.Add(time.Second), r.ID)))
 	_, err := nodes[1].Find(ctx, r.ID, now)
 	must(t, err)
 	_, err = nodes[1].End(ctx, other.ID)

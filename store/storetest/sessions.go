@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
 		"expiry":         sessionExpiry,
 		"touch":          sessionTouch,
 		"touch, crowd":   sessionTouchCrowd,
+		"touch, many":    sessionTouchMany,
 		"replace":        sessionReplace,
 		"replace, crowd": sessionReplaceCrowd,
 		"end, crowd":     sessionEndCrowd,
@@ -150,6 +152,39 @@ func sessionExpiry(t *testing.T, s sessions.Store) {
 	wantErr(t, "never there", err, sessions.ErrNotFound)
 }
 
+func seenAt(at time.Time, ids ...sessions.ID) map[sessions.ID]time.Time {
+	seen := make(map[sessions.ID]time.Time)
+	for _, id := range ids {
+		seen[id] = at
+	}
+	return seen
+}
+
+// sessionTouchMany: of many at once, each is touched; those that are gone keep
+// no other one back.
+func sessionTouchMany(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	seen := seenAt(now.Add(time.Minute), sessions.ID{9})
+	var all []sessions.Record
+	for i := range 1500 {
+		r := newSession(now)
+		r.Subject.Name = fmt.Sprint("person ", i)
+		r.ID[0] = sessions.ShardOf(r.Subject)
+		if i%300 == 0 { // the others need not be there
+			must(t, s.Create(ctx, r))
+			all = append(all, r)
+		}
+		seen[r.ID] = now.Add(time.Minute)
+	}
+	must(t, s.Touch(ctx, seen))
+	for _, r := range all {
+		got, err := s.Find(ctx, r.ID, now.Add(time.Minute))
+		must(t, err)
+		same(t, r.Subject.Name, got.SeenAt, now.Add(time.Minute))
+	}
+	must(t, s.Touch(ctx, nil))
+}
+
 func sessionTouch(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
 	r := newSession(now)
@@ -160,12 +195,12 @@ func sessionTouch(t *testing.T, s sessions.Store) {
 		must(t, err)
 		same(t, what, got.SeenAt, want)
 	}
-	must(t, s.Touch(ctx, r.ID, now.Add(time.Minute)))
+	must(t, s.Touch(ctx, seenAt(now.Add(time.Minute), r.ID)))
 	seen("forward", now.Add(time.Minute))
-	must(t, s.Touch(ctx, r.ID, now))
+	must(t, s.Touch(ctx, seenAt(now, r.ID)))
 	seen("not back", now.Add(time.Minute))
-	must(t, s.Touch(ctx, sessions.ID{9}, now))
-	must(t, s.Touch(ctx, r.ID, now.Add(2*time.Hour))) // idle since the hour before
+	must(t, s.Touch(ctx, seenAt(now, sessions.ID{9})))
+	must(t, s.Touch(ctx, seenAt(now.Add(2*time.Hour), r.ID))) // idle since the hour before
 	_, err := s.Find(ctx, r.ID, now.Add(2*time.Hour))
 	wantErr(t, "touched after it ended", err, sessions.ErrNotFound)
 }
@@ -174,7 +209,7 @@ func sessionTouchCrowd(t *testing.T, s sessions.Store) {
 	ctx, now := t.Context(), clock()
 	r := newSession(now)
 	must(t, s.Create(ctx, r))
-	race(t, nil, func(i int) error { return s.Touch(ctx, r.ID, now.Add(time.Duration(i)*time.Second)) })
+	race(t, nil, func(i int) error { return s.Touch(ctx, seenAt(now.Add(time.Duration(i)*time.Second), r.ID)) })
 	got, err := s.Find(ctx, r.ID, now.Add(time.Minute))
 	must(t, err)
 	same(t, "the latest holds", got.SeenAt, now.Add((crowd-1)*time.Second))
@@ -266,7 +301,7 @@ func sessionCanceled(t *testing.T, s sessions.Store) {
 		"find":    func(ctx context.Context) error { _, err := s.Find(ctx, r.ID, now); return err },
 		"find 2":  func(ctx context.Context) error { _, err := s.Find(ctx, sessions.ID{9}, now); return err },
 		"replace": func(ctx context.Context) error { return s.Replace(ctx, r.ID, newSession(now)) },
-		"touch":   func(ctx context.Context) error { return s.Touch(ctx, r.ID, now) },
+		"touch":   func(ctx context.Context) error { return s.Touch(ctx, seenAt(now, r.ID)) },
 		"end":     func(ctx context.Context) error { _, err := s.End(ctx, r.ID); return err },
 		"subject": func(ctx context.Context) error { _, err := s.EndSubject(ctx, alice); return err },
 	} {

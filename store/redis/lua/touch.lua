@@ -1,8 +1,12 @@
--- KEYS: the session. ARGV: when it was seen, how long after its end Redis keeps it.
-local head = redis.call('GETRANGE', KEYS[1], 0, 17)
-if head == '' then return 0 end
-local now, last, expires, idle = tonumber(ARGV[1]), struct.unpack('>I6I6I6', head)
-if now <= last or now >= last + idle then return 0 end
-redis.call('SETRANGE', KEYS[1], 0, struct.pack('>I6', now))
-redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.min(expires, now + idle) + tonumber(ARGV[2])))
+-- KEYS: sessions. ARGV: how long after their end Redis keeps them, and when each was seen.
+for i, key in ipairs(KEYS) do
+  local head = redis.call('GETRANGE', key, 0, 17)
+  if head ~= '' then
+    local now, last, expires, idle = tonumber(ARGV[i + 1]), struct.unpack('>I6I6I6', head)
+    if now > last and now < last + idle then
+      redis.call('SETRANGE', key, 0, struct.pack('>I6', now))
+      redis.call('PEXPIREAT', key, string.format('%.0f', math.min(expires, now + idle) + tonumber(ARGV[1])))
+    end
+  end
+end
 return 1
