@@ -71,15 +71,16 @@ func postgresFaults(t *testing.T, e *Estate) []trial {
 // PostgreSQL has 1 MiB, so the trail has to be larger.
 func fillDisk(t *testing.T, p *Postgres) {
 	const filler = "INSERT INTO audit (at, event, site, realm, name, reasons, reference, address, browser) " +
-		"SELECT 0, 'filler', '', '', '', '', repeat('x', 500), '', '' FROM generate_series(1, %d)"
-	p.SQL(fmt.Sprintf(filler, 5000))
+		"SELECT 0, '', '', '', '', '', repeat('x', %d), '', '' FROM generate_series(1, %d)"
+	p.SQL(fmt.Sprintf(filler, 500, 5000))
 	var size uint64
 	if _, err := fmt.Sscan(p.SQL("SELECT pg_relation_size('audit')"), &size); err != nil {
 		t.Fatal(err)
 	}
 	p.LimitFiles(size + 4096)
-	p.SQL("DO $$ BEGIN FOR i IN 1..10000 LOOP " +
-		"BEGIN " + fmt.Sprintf(filler, 1) + "; EXCEPTION WHEN disk_full THEN RETURN; END; " +
+	// What is left in a page must be too little for the shortest record.
+	p.SQL("DO $$ BEGIN FOR i IN 1..50000 LOOP " +
+		"BEGIN " + fmt.Sprintf(filler, 0, 1) + "; EXCEPTION WHEN disk_full THEN RETURN; END; " +
 		"END LOOP; RAISE 'there is room'; END $$")
 }
 

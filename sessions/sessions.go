@@ -292,7 +292,7 @@ func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) error {
 // what is open of them.
 func (s *Sessions) heardEnd(ids ...ID) {
 	s.near.end(ids...)
-	s.streams.cut(ids...)
+	s.streams.end(ids...)
 }
 
 // inLedger is the session's name among the ids that are spent.

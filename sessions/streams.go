@@ -32,19 +32,23 @@ type stream struct {
 	end   func()
 	known atomic.Uint64 // 1 + the near cache's flushes when the store last confirmed the session
 	older atomic.Bool   // than the last look
+	over  atomic.Bool   // its session ended
 	tried atomic.Bool   // the last look could not tell
 }
 
 func (st *stream) cut() { st.once.Do(st.end) }
 
-// Watch has cut called, once and on its own, as soon as the session is over
-// or cannot be told to live any more. done must be called when the stream
+// Watch has cut called, once and on its own, when the session is over or
+// cannot be told to live any more: at once, or within a second of Watch. done must be called when the stream
 // ends; after it cut neither runs nor will.
 func (s *Sessions) Watch(live *Session, cut func()) (done func()) {
 	st := &stream{live: live, end: cut}
 	s.streams.add(st)
-	if live.ended.Load() || s.closed.Load() {
-		st.cut()
+	if live.ended.Load() {
+		st.over.Store(true)
+	}
+	if s.closed.Load() {
+		st.cut() // nobody looks any more
 	}
 	return func() {
 		s.streams.remove(st)
@@ -92,6 +96,18 @@ func (o *streams) cut(ids ...ID) {
 	for _, id := range ids {
 		for _, st := range o.of(id) {
 			st.cut()
+		}
+	}
+}
+
+// end cuts the streams of sessions that ended. What is younger than a look is
+// most likely a page that is under way, and has until the next one but one.
+func (o *streams) end(ids ...ID) {
+	for _, id := range ids {
+		for _, st := range o.of(id) {
+			if st.over.Store(true); st.older.Load() {
+				st.cut()
+			}
 		}
 	}
 }
@@ -154,7 +170,10 @@ func (s *Sessions) doubtful(id ID) bool {
 	now, known := s.Now(), 1+s.near.now().flushes
 	current, doubtful := s.current(now), false
 	for _, st := range s.streams.of(id) {
-		if st.older.Swap(true) && (!current || st.known.Load() != known || st.live.expired(now)) {
+		switch older := st.older.Swap(true); {
+		case older && st.over.Load():
+			st.cut()
+		case older && (!current || st.known.Load() != known || st.live.expired(now)):
 			doubtful = true
 		}
 	}
