@@ -148,7 +148,7 @@ func TestNodesClocks(t *testing.T) {
 			for range 6 { // used at one node only: alive at both
 				wait(5 * time.Minute)
 				v.mustSee(one.url)
-				time.Sleep(30 * time.Millisecond) // it is written down behind the request
+				time.Sleep(writtenDown)
 			}
 			v.mustSee(other.url)
 			wait(12 * time.Minute) // idle for longer than the ten minutes and the difference
@@ -168,6 +168,9 @@ func TestNodesClocks(t *testing.T) {
 	t.Run("a WebSocket", func(t *testing.T) { clockSocket(t, wait, moved, fast, slow) })
 	t.Run("wrong codes", func(t *testing.T) { clockBudget(t, p, moved, slow, fast) })
 }
+
+// writtenDown is how long a use of a session may wait for others before the stores hear of it.
+const writtenDown = 1300 * time.Millisecond
 
 // steady waits until a step has just begun at all nodes: half a minute apart each, they begin together.
 func steady(moved *atomic.Int64) {
@@ -243,7 +246,7 @@ func clockSocket(t *testing.T, wait func(time.Duration), moved *atomic.Int64, at
 		wait(8 * time.Minute)
 		io.WriteString(s.out, "typing")
 		eventually(t, "what was sent", time.Second, func() bool { return s.got.Load() == int64((sent+1)*len("typing")) })
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(writtenDown)
 	}
 	time.Sleep(time.Second) // open streams are looked at more often
 	if !s.open() {
