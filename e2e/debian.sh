@@ -9,6 +9,7 @@ packages=(
 	# What the tests run.
 	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
+	qbittorrent-nox
 	redis-server redis-tools postgresql-15
 	# What a root needs to start anything at all.
 	base-files libc-bin dash
@@ -35,6 +36,7 @@ flock 9
 works() {
 	[[ -e $root/.ready && $(chroot "$root" php8.2 -m) == *mysqli* && $(chroot "$root" mariadbd --version) == *MariaDB* ]] &&
 		[[ $(chroot "$root" redis-server --version) == *v=7* ]] &&
+		[[ $(chroot "$root" qbittorrent-nox --version) == *v4.5* ]] &&
 		[[ $(chroot "$root" /usr/lib/postgresql/15/bin/postgres --version) == *' 15.'* ]]
 }
 
