@@ -59,10 +59,14 @@ var (
 type Store interface {
 	// Account returns the subject with its credentials, oldest first.
 	Account(ctx context.Context, s identity.Subject) (Account, error)
-	// BindFirst stores the first credential of a subject that is NeverBound,
-	// and makes it Bound; otherwise ErrAlreadyBound. Of two parallel calls
-	// for one subject exactly one succeeds.
-	BindFirst(ctx context.Context, c Credential) error
+	// BindFirst stores the first credential of a subject that is NeverBound, or
+	// in another state that is named, and makes it Bound; otherwise
+	// ErrAlreadyBound. Of two parallel calls for one subject exactly one
+	// succeeds.
+	BindFirst(ctx context.Context, c Credential, also ...identity.Enrollment) error
+	// NoteFederated makes a subject Federated that is NeverBound; all others
+	// stay what they are.
+	NoteFederated(ctx context.Context, s identity.Subject) error
 	// AdvanceStep spends every TOTP step of the credential up to and
 	// including step. ErrSpent if the last spent one is not lower; a credential
 	// that is not there is another error. passed also records the use for the

@@ -24,7 +24,8 @@ const (
 	ChallengeLeft   Event = "challenge.canceled"
 	FactorBound     Event = "factor.bound"
 	BindingFailed   Event = "factor.binding_failed"
-	LoginReleased   Event = "login.released" // at once, by a recent pass
+	LoginReleased   Event = "login.released"  // at once, by a recent pass
+	LoginSignedOn   Event = "login.signed_on" // not challenged: by the evidence of single sign-on
 	LoginUnclear    Event = "login.unclear"
 	LoginRefused    Event = "login.refused"
 	PersonChanged   Event = "session.person_changed"

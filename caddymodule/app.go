@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"github.com/stepgate/stepgate/gateway"
+	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
 )
 
@@ -36,6 +38,9 @@ type App struct {
 	// Sessions says where sessions live. Default: a file in Caddy's data
 	// directory, for one node.
 	Sessions *SessionStore `json:"sessions,omitempty"`
+	// NearSessions is how many verified sessions are kept in memory, so that
+	// their requests ask no store: 1 to 3 KiB each. Default: 50000.
+	NearSessions int `json:"near_sessions,omitempty"`
 	// Accounts says where enrollments live. Default: a file in Caddy's data
 	// directory, for one node.
 	Accounts *AccountStore `json:"accounts,omitempty"`
@@ -47,6 +52,8 @@ type App struct {
 	// Overlay is a directory whose templates, style, logo and texts replace
 	// the embedded ones.
 	Overlay string `json:"overlay,omitempty"`
+	// Realms are directories of people that several sites may share, by name.
+	Realms map[string]*Realm `json:"realms,omitempty"`
 	// Policy holds for every site, unless the site's own says otherwise.
 	Policy Policy `json:"policy,omitzero"`
 
@@ -78,10 +85,9 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	a.storage = keyStorage{Storage: ctx.Storage(), dir: a.Keys}
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
-	if a.Brand == "" {
-		a.Brand = "Stepgate"
-	}
-	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkStores(), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
+	a.Brand = cmp.Or(a.Brand, "Stepgate")
+	a.NearSessions = cmp.Or(a.NearSessions, sessions.NearByDefault)
+	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), checkNear(a.NearSessions), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -114,6 +120,14 @@ func (a *App) checkStores() error {
 	if a.Sessions != nil && a.Accounts == nil {
 		return errors.New("sessions: nodes that share sessions must share accounts: add `accounts postgres \"host=… dbname=… user=…\"`, " +
 			"or leave sessions out where there is one node")
+	}
+	return nil
+}
+
+// checkNear finds a size that is none.
+func checkNear(n int) error {
+	if n < 1 {
+		return errors.New("near_sessions: how many sessions are kept in memory is 1 or more, as `near_sessions 50000`; leave the word out for that many")
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type words map[string]reader
 // repeats are the words that may stand more than once in a block: what they
 // say adds up. All others would silently replace what stands above them.
 var repeats = []string{"protect", "public", "logout", "refuse", "bypass", "field", "login", "success", "failure",
-	"session_cookie", "session_header", "session_token"}
+	"session_cookie", "session_header", "session_token", "first_factor", "allow", "group", "realm"}
 
 // block reads a block of words, if one follows. A misspelt word is an error
 // that lists those there are.
@@ -66,6 +66,17 @@ func one(into *string) reader {
 		}
 		*into = args[0]
 		return nil
+	}
+}
+
+// once reads the only argument of a word that may stand once, though others of
+// that name may repeat.
+func once(into *string) reader {
+	return func(d *caddyfile.Dispenser) error {
+		if *into != "" {
+			return d.Errf("%s stands twice; keep one", d.Val())
+		}
+		return one(into)(d)
 	}
 }
 
@@ -127,6 +138,8 @@ func duration(into *caddy.Duration) reader {
 //		sessions redis ADDRESS… {…}
 //		accounts postgres DSN {…}
 //		shared_storage
+//		near_sessions N
+//		realm NAME {…}
 //		policy {…}
 //	}
 func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
@@ -145,10 +158,12 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 		"help":    one(&app.Help),
 		"overlay": one(&app.Overlay),
 		"policy":  func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
+		"realm":   func(d *caddyfile.Dispenser) error { return parseRealm(d, app) },
 
 		"sessions":       func(d *caddyfile.Dispenser) error { word = d.Token(); return parseSessions(d, app) },
 		"accounts":       func(d *caddyfile.Dispenser) error { return parseAccounts(d, app) },
 		"shared_storage": none(&app.SharedStorage),
+		"near_sessions":  checked(number(&app.NearSessions), func() error { return checkNear(app.NearSessions) }),
 	})
 	if err != nil {
 		return nil, err

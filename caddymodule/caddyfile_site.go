@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -22,6 +23,8 @@ import (
 //		refuse  MATCH
 //		bypass  NAME MATCH
 //		observe 2026-12-01
+//		origin  https://HOST
+//		allow group NAME…
 //		first_factor console [PRESET] {…}
 //		policy {…}
 //	}
@@ -44,7 +47,7 @@ func parseSite(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 // checkWhole finds what only the whole can tell. A preset in a file is not
 // opened: a Caddyfile can be adapted on a machine that does not have it.
 func (h *Handler) checkWhole() error {
-	if len(h.FirstFactor) == 1 && isFile(h.FirstFactor[0].Console.Preset) {
+	if slices.ContainsFunc(h.FirstFactor, func(s Source) bool { return s.Console != nil && isFile(s.Console.Preset) }) {
 		return nil
 	}
 	_, err := h.build()
@@ -106,11 +109,13 @@ func siteWords(h httpcaddyfile.Helper, site *Handler) words {
 		}
 	}
 	return words{
-		"realm":   checked(one(&site.Realm), func() error { return checkName(site.Realm) }),
+		"realm":   checked(once(&site.Realm), func() error { return checkName(site.Realm) }),
 		"protect": rule(&site.Protect), "public": rule(&site.Public), "logout": rule(&site.Logout),
 		"refuse":       rule(&site.Refuse),
 		"bypass":       func(d *caddyfile.Dispenser) error { return parseBypass(h, site) },
 		"observe":      checked(one(&site.Observe), func() error { _, err := site.observeUntil(); return err }),
+		"origin":       checked(one(&site.Origin), func() error { return checkOrigin(site.Origin) }),
+		"allow":        func(d *caddyfile.Dispenser) error { return parseAllow(d, site) },
 		"first_factor": func(d *caddyfile.Dispenser) error { return parseFirstFactor(h, site) },
 		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &site.Policy) },
 	}
@@ -127,27 +132,22 @@ func parseBypass(h httpcaddyfile.Helper, site *Handler) error {
 	return err
 }
 
-// parseFirstFactor reads `first_factor console [PRESET] {…}`.
-func parseFirstFactor(h httpcaddyfile.Helper, site *Handler) error {
-	d := h.Dispenser
+// parseConsole reads `first_factor console [PRESET] {…}`.
+func parseConsole(h httpcaddyfile.Helper) (Source, error) {
+	d, c := h.Dispenser, new(firstfactor.Console)
 	args := d.RemainingArgs()
-	switch {
-	case len(args) == 0 || args[0] != "console":
-		return d.Err("first_factor takes a source, which in this version is console, as `first_factor console dokuwiki`")
-	case len(args) > 2:
-		return d.Errf("first_factor console takes one preset, not %q as well", args[2])
+	if len(args) > 1 {
+		return Source{}, d.Errf("first_factor console takes one preset, not %q as well", args[1])
 	}
-	c := new(firstfactor.Console)
-	if len(args) == 2 {
-		c.Preset = args[1]
+	if len(args) == 1 {
+		c.Preset = args[0]
 	}
 	if !isFile(c.Preset) {
 		if _, err := c.WithPreset(); err != nil {
-			return d.WrapErr(err)
+			return Source{}, d.WrapErr(err)
 		}
 	}
-	site.FirstFactor = append(site.FirstFactor, Source{Console: c})
-	return block(d, "first_factor console", consoleWords(h, c))
+	return Source{Console: c}, block(d, "first_factor console", consoleWords(h, c))
 }
 
 func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {

@@ -18,6 +18,7 @@ import (
 	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/match"
+	"github.com/stepgate/stepgate/policy"
 )
 
 func init() { caddy.RegisterModule(new(Handler)) }
@@ -47,7 +48,14 @@ type Handler struct {
 	// Observe is a day (2006-01-02, UTC) until which the site is only watched:
 	// decisions are logged and nothing is refused.
 	Observe string `json:"observe,omitempty"`
-	// FirstFactor says how people prove who they are. Exactly one, for now.
+	// Origin is the site's own address, as https://wiki.example.com: for what
+	// leads people here from elsewhere.
+	Origin string `json:"origin,omitempty"`
+	// AllowGroups are the groups whose people may come. Default: everybody
+	// whom a source proves.
+	AllowGroups []string `json:"allow_groups,omitempty"`
+	// FirstFactor says how people prove who they are: at least one way. The
+	// order is that of the buttons.
 	FirstFactor []Source `json:"first_factor"`
 	// Policy of this site; what it leaves out comes from the app's.
 	Policy Policy `json:"policy,omitzero"`
@@ -64,12 +72,6 @@ type Bypass struct {
 	// Name is what the audit trail calls it.
 	Name string `json:"name"`
 	match.Match
-}
-
-// Source is one way of the first factor; exactly one field is set.
-type Source struct {
-	// Console watches the console's own login.
-	Console *firstfactor.Console `json:"console,omitempty"`
 }
 
 // CaddyModule implements caddy.Module.
@@ -96,7 +98,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.waiting = gateway.New(h.site, gateway.Services{Now: time.Now}, h.app.pages, h.app.meters.site(h.Name), h.log)
 	for _, note := range h.site.Console.Notes {
-		h.log.Info("preset", "site", h.Name, "preset", h.FirstFactor[0].Console.Preset, "note", note)
+		h.log.Info("preset", "site", h.Name, "preset", h.site.Console.Preset, "note", note)
 	}
 	return nil
 }
@@ -108,21 +110,14 @@ func (h *Handler) build() (gateway.Site, error) {
 	none := gateway.Site{}
 	realm := cmp.Or(h.Realm, h.Name)
 	until, err := h.observeUntil()
-	if err := errors.Join(checkName(h.Name), checkName(realm), h.Policy.check(), h.checkRules(), err); err != nil {
+	if err := errors.Join(checkName(h.Name), checkName(realm), h.Policy.check(), h.checkRules(), checkOrigin(h.Origin), err); err != nil {
 		return none, err
 	}
-	if len(h.FirstFactor) != 1 || h.FirstFactor[0].Console == nil {
-		return none, errors.New("first_factor: say once how people sign in, as `first_factor console PRESET`")
-	}
-	console, err := h.FirstFactor[0].Console.WithPreset()
-	if err != nil {
+	site := gateway.Site{Name: h.Name, Realm: realm, Console: new(firstfactor.Console), Observe: until, Allow: h.AllowGroups,
+		Protect: h.Protect, Public: h.Public, Logout: h.Logout, Refuse: h.Refuse, Skips: make(map[string]policy.Skip)}
+	if err := h.joinSources(&site); err != nil {
 		return none, err
 	}
-	if err := console.Prepare(); err != nil {
-		return none, err
-	}
-	site := gateway.Site{Name: h.Name, Realm: realm, Console: &console, Observe: until,
-		Protect: h.Protect, Public: h.Public, Logout: h.Logout, Refuse: h.Refuse}
 	for _, b := range h.Bypass {
 		site.Bypass = append(site.Bypass, gateway.Bypass{Name: b.Name, Match: b.Match})
 	}
@@ -178,6 +173,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if g == nil {
 		return h.waiting.Unavailable(w, r, arrival(r))
 	}
+	deepen(false)
 	return g.ServeHTTP(w, r, arrival(r), next.ServeHTTP)
 }
 
@@ -191,7 +187,7 @@ func (h *Handler) ready(ctx context.Context) *gateway.Gateway {
 		return nil
 	}
 	p, site := h.Policy.under(h.app.Policy).under(defaults), h.site
-	site.Rules = p.rules()
+	site.Rules, site.Members = p.rules(), h.app.members(site.Realm)
 	site.Idle, site.Life = time.Duration(p.SessionIdle), time.Duration(p.SessionLifetime)
 	h.gateway.CompareAndSwap(nil, gateway.New(site, *shared, h.app.pages, h.app.meters.site(h.Name), h.log))
 	return h.gateway.Load()

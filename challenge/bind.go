@@ -137,7 +137,7 @@ func (f *Flow) confirm(ctx context.Context, r Record, secret string, step int64,
 	c := accounts.Credential{ID: r.Pending.ID, Subject: r.Subject, Factor: identity.TOTP,
 		Name: "Authenticator", LastStep: step, BoundAt: f.Now()}
 	c.Secret = f.Ring.Seal("credential", []byte(secret), c.SecretBinding()...)
-	err := f.Accounts.BindFirst(ctx, c)
+	err := f.Accounts.BindFirst(ctx, c, r.Purpose.bindable()...)
 	if errors.Is(err, accounts.ErrAlreadyBound) {
 		return gone, nil
 	}
@@ -147,5 +147,5 @@ func (f *Flow) confirm(ctx context.Context, r Record, secret string, step int64,
 	if err := f.note(ctx, r, v, audit.FactorBound, policy.Reason{Code: policy.ReasonFactorBound, Detail: string(identity.TOTP)}); err != nil {
 		return Result{}, err
 	}
-	return Result{Passed: true, AMR: []string{"pwd", identity.TOTP.AMR(), "mfa"}}, nil
+	return Result{Passed: true, AMR: []string{identity.TOTP.AMR(), "mfa"}}, nil
 }

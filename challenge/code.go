@@ -112,7 +112,7 @@ func (f *Flow) passed(ctx context.Context, r Record, v Visitor) (Result, error) 
 	if err := f.note(ctx, r, v, audit.ChallengePassed, policy.Reason{Code: policy.ReasonFactorPassed, Detail: string(identity.TOTP)}); err != nil {
 		return Result{}, err
 	}
-	return Result{Passed: true, AMR: []string{"pwd", identity.TOTP.AMR(), "mfa"}}, nil
+	return Result{Passed: true, AMR: []string{identity.TOTP.AMR(), "mfa"}}, nil
 }
 
 func (f *Flow) failed(ctx context.Context, r Record, a accounts.Account, c found, b limits.Balance, left int, v Visitor) (Result, error) {

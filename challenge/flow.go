@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ type Result struct {
 	Status int
 	// Passed: the challenge is spent, and the session may be raised.
 	Passed bool
-	AMR    []string
+	AMR    []string // what was added to the first factor's
 	// Over: the challenge is spent without a pass; the session must end.
 	Over bool
 	// Anew: there is nothing to see; the person signs in again.
@@ -133,7 +134,7 @@ var gone = Result{View: templates.Notice{Kind: templates.NoticeChallengeGone}, S
 // made for: somebody bound a factor meanwhile, or an administrator reset it.
 func stale(r Record, a accounts.Account) bool {
 	if r.Enroll {
-		return a.State != identity.NeverBound
+		return a.State != identity.NeverBound && !slices.Contains(r.Purpose.bindable(), a.State)
 	}
 	return a.State != identity.Bound
 }

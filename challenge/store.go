@@ -12,8 +12,21 @@ import (
 // Purpose is what a pass of the challenge is good for.
 type Purpose string
 
-// Login raises a session that the first factor began.
-const Login Purpose = "login"
+// Login raises a session that a password began, SignOn one that single sign-on
+// began: there, who has just been vouched for may also bind after a reset, and
+// although no factor was needed so far.
+const (
+	Login  Purpose = "login"
+	SignOn Purpose = "sign_on"
+)
+
+// bindable are the states, besides NeverBound, in which a challenge may bind.
+func (p Purpose) bindable() []identity.Enrollment {
+	if p == SignOn {
+		return []identity.Enrollment{identity.Federated, identity.Reset}
+	}
+	return nil
+}
 
 // Record is one challenge: one attempt to pass, bound to a session, a
 // subject, a site and a purpose.

@@ -15,7 +15,15 @@ type Identity struct {
 	groups    []string
 	evidence  *identity.Evidence
 	expiresAt time.Time
+	issued    *Issued
 }
+
+// The sources whose login is the console's own: local, or by an issuer that
+// the console asks.
+const (
+	SourceConsole   = "console"
+	SourceFederated = "federated"
+)
 
 // Subject is who it is.
 func (i Identity) Subject() identity.Subject { return i.subject }

@@ -22,7 +22,7 @@ func (e *exchange) identity(ctx context.Context, realm string, attempt *Attempt)
 		return Identity{}, err
 	}
 	subject, err := identity.NewSubject(realm, name)
-	return Identity{subject: subject, source: "console"}, err
+	return Identity{subject: subject, source: SourceConsole}, err
 }
 
 func (e *exchange) name(ctx context.Context, attempt *Attempt) (string, error) {

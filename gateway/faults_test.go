@@ -155,8 +155,12 @@ func (s faultyAccounts) Account(ctx context.Context, who identity.Subject) (acco
 	return ask(ctx, s.f, "accounts.Account", func() (accounts.Account, error) { return s.Store.Account(ctx, who) })
 }
 
-func (s faultyAccounts) BindFirst(ctx context.Context, c accounts.Credential) error {
-	return tell(ctx, s.f, "accounts.BindFirst", func() error { return s.Store.BindFirst(ctx, c) })
+func (s faultyAccounts) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
+	return tell(ctx, s.f, "accounts.BindFirst", func() error { return s.Store.BindFirst(ctx, c, also...) })
+}
+
+func (s faultyAccounts) NoteFederated(ctx context.Context, who identity.Subject) error {
+	return tell(ctx, s.f, "accounts.NoteFederated", func() error { return s.Store.NoteFederated(ctx, who) })
 }
 
 func (s faultyAccounts) AdvanceStep(ctx context.Context, id string, step int64, passed bool, now time.Time) error {

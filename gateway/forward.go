@@ -29,6 +29,7 @@ func (g *Gateway) pass(v *visit) error {
 			return g.fault(v, err)
 		}
 	}
+	g.tellConsole(v)
 	if tunnels(v.Request.Request) {
 		defer g.tunnel(v)()
 	}
@@ -38,6 +39,21 @@ func (g *Gateway) pass(v *visit) error {
 		return err
 	}
 	return g.changed(v, a)
+}
+
+// ownFields refuses what would reach the console with somebody else's token in
+// a field: one that this session's login did not bring.
+func (g *Gateway) ownFields(v *visit, what policy.Outcome) error {
+	switch {
+	case len(g.site.Console.SessionFields) == 0:
+		return nil
+	case what == policy.Pass:
+		return g.site.Console.OwnFields(v.Request, v.session.IssuedToken)
+	case what == policy.Anonymous || what == policy.Watch:
+		return g.site.Console.OwnFields(v.Request, nil)
+	default:
+		return nil
+	}
 }
 
 func (g *Gateway) keeper(v *visit) firstfactor.Keeper {
@@ -205,11 +221,7 @@ func (g *Gateway) prober(v *visit) firstfactor.Prober {
 	return func(ctx context.Context, path string, with []firstfactor.Credential) (escrow.Answer, error) {
 		r := v.at.Subrequest(v.Request.Request, path).WithContext(ctx)
 		for _, c := range with {
-			if c.Cookie != "" {
-				r.Header.Add("Cookie", c.Cookie+"="+c.Value)
-			} else if len(g.site.Console.SessionHeaders) > 0 {
-				g.site.Console.SetToken(r.Header, c.Value)
-			}
+			g.site.Console.Present(r.Header, c)
 		}
 		c := escrow.NewCapture(nil)
 		if err := v.next(c, r); err != nil {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -36,6 +37,19 @@ type Site struct {
 	Rules   policy.Rules
 	Idle    time.Duration
 	Life    time.Duration
+
+	// Asserted prove people by each of their requests; SignIns have pages of
+	// their own, in the order of their buttons. Console is the zero one where
+	// the console has no login.
+	Asserted []firstfactor.Asserter
+	SignIns  []SignIn
+	// Skips are the sources of single sign-on, and when their people are not
+	// asked for a second factor.
+	Skips map[string]policy.Skip
+	// Allow are the groups whose people may come; empty: everybody. Members
+	// are the groups of the realm's own people, by name.
+	Allow   []string
+	Members map[string][]string
 }
 
 // Bypass lets requests through as they come, audited under its name.
@@ -69,16 +83,26 @@ type Gateway struct {
 	log         *slog.Logger
 	recent      *recent
 	cookie      string       // how the session's begins
+	identity    *match.Names // headers that only we, or a source, may say
 	credentials *match.Names // headers by which the console could know a person
 	heeded      *match.Names // and all others that are looked for
 }
 
 // New makes the gateway of a site.
 func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.Logger) *Gateway {
-	credentials := match.NewNames(site.Console.CredentialHeaders()...)
+	credentials, identity := match.NewNames(site.Console.CredentialHeaders()...), identityHeaders
+	for _, source := range site.Asserted {
+		identity = identity.With(match.NewNames(spoken(source)...))
+	}
 	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(),
-		cookie:      sessions.CookieName(site.Name) + "=",
-		credentials: credentials, heeded: credentials.With(identityHeaders).With(match.Overrides)}
+		cookie: sessions.CookieName(site.Name) + "=", identity: identity,
+		credentials: credentials, heeded: credentials.With(identity).With(match.Overrides)}
+}
+
+// spoken are a source's headers that mean nothing but a person. Authorization
+// may hold something else, and is a credential anyhow.
+func spoken(source firstfactor.Asserter) []string {
+	return slices.DeleteFunc(slices.Clone(source.Headers()), func(name string) bool { return name == "Authorization" })
 }
 
 // Next forwards to the console.
@@ -112,6 +136,8 @@ type visit struct {
 	session   *sessions.Session // nil at level none
 	over      bool              // the session was ended on the way
 	attempt   *firstfactor.Attempt
+	messages  *frames   // what the client sends over a WebSocket
+	asserted  *asserted // nil where no source proves people by their requests
 }
 
 // ServeHTTP guards one request.
@@ -119,8 +145,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, at Arrival, 
 	v := &visit{w: w, next: next, at: at, heads: g.heed(r.Header)}
 	v.Request = &v.read
 	err := v.read.Read(r, at.Received, v.heads.override)
+	if len(g.site.Asserted) > 0 {
+		v.asserted = g.assert(r)
+	}
 	if err == nil {
-		err = stripIdentity(r, v.heads.identity)
+		err = g.stripIdentity(r, v.heads.identity)
 	}
 	if err != nil && g.observing() {
 		g.log.Warn("observing: would refuse", "site", g.site.Name, "error", err)
@@ -163,6 +192,9 @@ func (g *Gateway) act(v *visit, d policy.Decision) error {
 	if !v.at.Secure && (v.navigates() || d.Outcome != policy.Anonymous) && d.Outcome != policy.Bypass {
 		return g.plainHTTP(v)
 	}
+	if err := g.ownFields(v, d.Outcome); err != nil {
+		return g.fault(v, err)
+	}
 	switch d.Outcome {
 	case policy.Pass:
 		return g.pass(v)
@@ -175,6 +207,9 @@ func (g *Gateway) act(v *visit, d policy.Decision) error {
 	case policy.Challenge:
 		return g.toChallenge(v, d)
 	case policy.SignIn:
+		if v.asserted.names() {
+			return g.signOn(v)
+		}
 		return g.toSignIn(v, d)
 	default:
 		return g.deny(v, d)
@@ -192,6 +227,12 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	}
 	if err := g.identify(v.Context(), v); err != nil {
 		return f, err
+	}
+	if v.asserted != nil {
+		if err := g.compare(v); err != nil {
+			return f, err
+		}
+		f.Forged = v.asserted.forged != nil
 	}
 	f.Ambiguous = v.ambiguous
 	if v.session != nil {

@@ -31,7 +31,7 @@ func (g *Gateway) heed(h http.Header) (found heads) {
 	for name := range h {
 		if g.heeded.Has(name) {
 			found.override = found.override || match.Overrides.Has(name)
-			found.identity = found.identity || identityHeaders.Has(name)
+			found.identity = found.identity || g.identity.Has(name)
 			found.credential = found.credential || g.credentials.Has(name)
 		}
 	}
@@ -41,19 +41,19 @@ func (g *Gateway) heed(h http.Header) (found heads) {
 // stripIdentity removes identity headers in every spelling that a console may
 // fold (CGI makes `_` of `-` and `.`), and refuses requests that try to bring
 // or remove them by other ways. present tells whether there is one.
-func stripIdentity(r *http.Request, present bool) error {
+func (g *Gateway) stripIdentity(r *http.Request, present bool) error {
 	if present {
-		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return identityHeaders.Has(name) })
+		maps.DeleteFunc(r.Header, func(name string, _ []string) bool { return g.identity.Has(name) })
 	}
 	for name := range r.Trailer {
-		if identityHeaders.Has(name) {
+		if g.identity.Has(name) {
 			return errIdentityTrailer
 		}
 	}
 	r.Trailer = nil // no console needs one, and credentials could follow in it
 	for _, line := range r.Header["Connection"] {
 		for token := range strings.SplitSeq(line, ",") {
-			if token = strings.TrimSpace(token); identityHeaders.Has(token) || strings.EqualFold(token, "Cookie") {
+			if token = strings.TrimSpace(token); g.identity.Has(token) || strings.EqualFold(token, "Cookie") {
 				return errIdentityTrailer
 			}
 		}

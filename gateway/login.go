@@ -104,19 +104,12 @@ func (g *Gateway) failed(v *visit, held escrow.Answer) error {
 func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verdict firstfactor.Verdict) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	who := verdict.Identity.Subject()
-	account, err := g.svc.Accounts.Account(ctx, who)
+	l := &proof{visit: v, who: verdict.Identity, held: &held, verdict: verdict, reference: audit.NewReference()}
+	l.goOn = l.returnTo()
+	d, err := g.atLogin(ctx, l)
 	if err != nil {
 		return g.fault(v, err)
 	}
-	recent, err := g.passedRecently(ctx, v, who)
-	if err != nil {
-		return g.fault(v, err)
-	}
-	d := policy.Decide(policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules,
-		Enrollment: account.State, RecentPass: recent})
-	g.meter.Decided(d.Outcome)
-	l := &proof{visit: v, who: verdict.Identity, held: held, verdict: verdict, reference: audit.NewReference()}
 	switch d.Outcome {
 	case policy.Pass:
 		return g.releaseAtOnce(ctx, l, d)
@@ -125,6 +118,44 @@ func (g *Gateway) proved(ctx context.Context, v *visit, held escrow.Answer, verd
 	default:
 		return g.refuseLogin(ctx, l, d)
 	}
+}
+
+// atLogin decides what follows a first factor.
+func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error) {
+	who := l.who.Subject()
+	account, err := g.svc.Accounts.Account(ctx, who)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	recent, err := g.passedRecently(ctx, l.visit, who)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	f := policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules, Now: g.svc.Now(),
+		Enrollment: account.State, RecentPass: recent, Excluded: !g.allows(l.who)}
+	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
+	f.Evidence, _ = l.who.Evidence()
+	d := policy.Decide(f)
+	g.meter.Decided(d.Outcome)
+	return d, nil
+}
+
+// allows tells whether a person is in a group that may come.
+func (g *Gateway) allows(who firstfactor.Identity) bool {
+	return len(g.site.Allow) == 0 || slices.ContainsFunc(g.groups(who), func(group string) bool {
+		return slices.Contains(g.site.Allow, group)
+	})
+}
+
+// groups are those that the source says, and the operator, who knows the
+// realm's own people by name.
+func (g *Gateway) groups(who firstfactor.Identity) []string {
+	all := who.Groups()
+	if s := who.Subject(); s.Realm == g.site.Realm {
+		all = append(all, g.site.Members[s.Name]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // recentPass is how long a login of a person who just passed in the same
@@ -142,29 +173,44 @@ func (g *Gateway) passedRecently(ctx context.Context, v *visit, who identity.Sub
 	return g.svc.Now().Sub(b.PassedAt) < recentPass, err
 }
 
-// proof is a login that the console accepted.
+// proof is a first factor that was just proved.
 type proof struct {
 	*visit
 	who       firstfactor.Identity
-	held      escrow.Answer
+	held      *escrow.Answer // the console's, nil where the login is not its own
 	verdict   firstfactor.Verdict
+	goOn      string // a path on this host, "" where the held answer says
 	reference string
 }
 
 // begin makes the session of a login, at first_factor.
 func (g *Gateway) begin(l *proof, id string) (*sessions.Session, *http.Cookie, error) {
-	now := g.svc.Now()
-	var tokens []string
+	rec := g.recordOf(l)
+	rec.Challenge = id
+	rec.ExpiresAt, rec.Idle = rec.BeganAt.Add(challenge.Lifetime), challenge.Lifetime
+	return g.svc.Sessions.Begin(rec, l.tokens()...)
+}
+
+// recordOf is the session of a first factor, without an end.
+func (g *Gateway) recordOf(l *proof) sessions.Record {
+	amr := []string{"pwd"}
+	if e, ok := l.who.Evidence(); ok {
+		amr = e.AMR
+	}
+	return sessions.Record{
+		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Groups: g.groups(l.who), AMR: amr,
+		BeganAt: g.svc.Now(), Address: l.at.Address, Browser: browserLabel(l.Request.Request),
+	}
+}
+
+// tokens are what a login's answer holds beside cookies.
+func (l *proof) tokens() (tokens []string) {
 	for _, c := range l.verdict.Credentials {
 		if c.Cookie == "" {
 			tokens = append(tokens, c.Value)
 		}
 	}
-	return g.svc.Sessions.Begin(sessions.Record{
-		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Challenge: id,
-		BeganAt: now, ExpiresAt: now.Add(challenge.Lifetime), Idle: challenge.Lifetime,
-		Address: l.at.Address, Browser: browserLabel(l.Request.Request),
-	}, tokens...)
+	return tokens
 }
 
 // challenge holds the answer back and asks for the second factor.
@@ -179,25 +225,39 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 		return g.fault(l.visit, err)
 	}
 	rec := challenge.Record{ID: id, Session: live.ID, Subject: live.Subject, Site: g.site.Name,
-		Purpose: challenge.Login, Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
-		ReturnTo: l.returnTo(), Escrow: true, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
-	held := escrow.Held{Answer: l.held, URL: l.shownAt()}
+		Purpose: g.purpose(live), Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
+		ReturnTo: l.goOn, Escrow: l.held != nil, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
 	err = together(
 		func() error { return g.svc.Sessions.Start(ctx, live) },
-		func() error {
-			return g.svc.Escrow.Hold(ctx, id, live.EscrowKey(), held, rec.ExpiresAt, g.bound(rec)...)
-		},
+		func() error { return g.hold(ctx, l, live, rec) },
 		func() error { return g.svc.Flow.Begin(ctx, rec, visitor, d.Reasons) },
 	)
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
 	http.SetCookie(l.w, ck)
-	if l.verdict.Hold == firstfactor.HoldCookies && l.onlyCookies() {
+	if l.held != nil && l.verdict.Hold == firstfactor.HoldCookies && l.onlyCookies() {
 		g.withoutCredentials(l)
 		return nil
 	}
 	return g.toChallenge(l.visit, d)
+}
+
+// hold puts the console's answer by, if there is one.
+func (g *Gateway) hold(ctx context.Context, l *proof, live *sessions.Session, rec challenge.Record) error {
+	if l.held == nil {
+		return nil
+	}
+	held := escrow.Held{Answer: *l.held, URL: l.shownAt()}
+	return g.svc.Escrow.Hold(ctx, rec.ID, live.EscrowKey(), held, rec.ExpiresAt, g.bound(rec)...)
+}
+
+// purpose is what a challenge of this session is good for.
+func (g *Gateway) purpose(live *sessions.Session) challenge.Purpose {
+	if _, sso := g.site.Skips[live.Source]; sso {
+		return challenge.SignOn
+	}
+	return challenge.Login
 }
 
 // together does what does not depend on each other at once: with stores that
@@ -231,19 +291,31 @@ func (g *Gateway) withoutCredentials(l *proof) {
 	l.held.WriteTo(l.w)
 }
 
-// releaseAtOnce serves a person who passed in this browser minutes ago.
+// admit begins a verified session without a challenge: by a recent pass, or by
+// the evidence of single sign-on. Both are in the audit trail first.
+func (g *Gateway) admit(ctx context.Context, l *proof, d policy.Decision) (*sessions.Session, *http.Cookie, error) {
+	event := audit.LoginReleased
+	rec := g.recordOf(l)
+	rec.AuthTime, rec.Idle = rec.BeganAt, g.site.Idle
+	rec.ExpiresAt = capped(rec.BeganAt.Add(g.site.Life), l.who)
+	if d.Reasons[0].Code == policy.ReasonSingleSignOn {
+		event = audit.LoginSignedOn
+		if e, _ := l.who.Evidence(); !e.AuthTime.IsZero() {
+			rec.AuthTime = e.AuthTime
+		}
+		if err := g.svc.Accounts.NoteFederated(ctx, rec.Subject); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := g.record(ctx, l.visit, event, rec.Subject, l.reference, d.Reasons...); err != nil {
+		return nil, nil, err
+	}
+	return g.svc.Sessions.Admit(ctx, rec, l.tokens()...)
+}
+
+// releaseAtOnce sends the console's answer to a person who is not asked.
 func (g *Gateway) releaseAtOnce(ctx context.Context, l *proof, d policy.Decision) error {
-	live, _, err := g.begin(l, "")
-	if err == nil {
-		err = g.svc.Sessions.Start(ctx, live)
-	}
-	if err != nil {
-		return g.fault(l.visit, err)
-	}
-	if err := g.record(ctx, l.visit, audit.LoginReleased, live.Subject, l.reference, d.Reasons...); err != nil {
-		return g.fault(l.visit, err)
-	}
-	live, ck, err := g.svc.Sessions.Raise(ctx, live, []string{"pwd"}, "", g.site.Idle, g.site.Life)
+	live, ck, err := g.admit(ctx, l, d)
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
@@ -259,12 +331,22 @@ func (g *Gateway) refuseLogin(ctx context.Context, l *proof, d policy.Decision) 
 	if err := g.record(ctx, l.visit, audit.LoginRefused, l.who.Subject(), l.reference, d.Reasons...); err != nil {
 		return g.fault(l.visit, err)
 	}
-	kind := templates.NoticeNotAllowed
-	if slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Code == policy.ReasonReset }) {
-		kind = templates.NoticeResetNeedsTicket
+	notice := templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}
+	if len(d.Reasons) > 0 {
+		if kind, ok := refusals[d.Reasons[len(d.Reasons)-1].Code]; ok {
+			notice.Kind = kind
+		}
 	}
-	return g.tell(l.visit, http.StatusForbidden, refusal{notice: templates.Notice{Kind: kind, Next: "/"},
+	return g.tell(l.visit, http.StatusForbidden, refusal{notice: notice,
 		reference: l.reference, subject: l.who.Subject().Name, decision: d})
+}
+
+// refusals are the pages of those refusals that say what to do.
+var refusals = map[policy.Code]templates.NoticeKind{
+	policy.ReasonReset:         templates.NoticeResetNeedsTicket,
+	policy.ReasonFederatedOnly: templates.NoticeSignOnNeeded,
+	policy.ReasonNotFresh:      templates.NoticeFreshSignOnNeeded,
+	policy.ReasonNotInGroup:    templates.NoticeNotInGroup,
 }
 
 // returnTo is where a person goes on when the held answer is not a redirect

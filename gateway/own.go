@@ -39,10 +39,12 @@ func (g *Gateway) own(v *visit) error {
 		return g.plainHTTP(v)
 	case path == Base+"/challenge":
 		return g.onChallenge(v)
+	case path == signInBase || strings.HasPrefix(path, signInBase+"/"):
+		return g.onSignIn(v, strings.TrimPrefix(path[len(signInBase):], "/"))
 	case path == Base+"/cancel" && v.Method == http.MethodPost:
 		return g.onCancel(v)
 	default:
-		return g.tell(v, http.StatusNotFound, refusal{notice: templates.Notice{Kind: templates.NoticeNotFound, Next: "/"}})
+		return g.notFound(v)
 	}
 }
 
@@ -144,7 +146,7 @@ func (g *Gateway) pending(ctx context.Context, v *visit) (rec challenge.Record, 
 
 func (g *Gateway) boundTo(rec challenge.Record, v *visit) bool {
 	return rec.Session == v.session.ID && rec.Subject == v.session.Subject &&
-		rec.Site == g.site.Name && rec.Purpose == challenge.Login
+		rec.Site == g.site.Name && rec.Purpose == g.purpose(v.session)
 }
 
 func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, visitor challenge.Visitor) (r challenge.Result, done bool, err error) {

@@ -100,7 +100,7 @@ func (g *Gateway) toChallenge(v *visit, d policy.Decision) error {
 		notice: templates.Notice{Kind: secondFactorNeeded}})
 }
 
-// toSignIn leads a person to the console's own login page.
+// toSignIn leads a person to where people of this site sign in.
 func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
 	to := g.signInPath(v.local())
 	if !v.navigates() {
@@ -110,9 +110,17 @@ func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
 	return redirect(v, to)
 }
 
-// signInPath is the console's login page for somebody who wanted a path:
-// {return} stands for the whole of it, {query.NAME} for a field of its query.
+// signInPath is where somebody signs in who wanted a path.
 func (g *Gateway) signInPath(wanted string) string {
+	if len(g.site.SignIns) > 0 || len(g.site.Asserted) > 0 {
+		return chooser(wanted)
+	}
+	return g.loginPage(wanted)
+}
+
+// loginPage is the console's own for somebody who wanted a path: {return}
+// stands for the whole of it, {query.NAME} for a field of its query.
+func (g *Gateway) loginPage(wanted string) string {
 	return placeholder.ReplaceAllStringFunc(g.site.Console.LoginPage, func(name string) string {
 		if name == "{return}" {
 			return url.QueryEscape(wanted)
@@ -138,8 +146,11 @@ func (g *Gateway) deny(v *visit, d policy.Decision) error {
 	if len(d.Reasons) == 0 {
 		d.Reasons = []policy.Reason{{Code: policy.ReasonUnknown}}
 	}
-	if d.Reasons[0].Code == policy.ReasonAmbiguous {
+	switch d.Reasons[0].Code {
+	case policy.ReasonAmbiguous:
 		return g.ambiguous(v)
+	case policy.ReasonAssertion:
+		return g.refused(v, http.StatusUnauthorized, templates.Notice{Kind: templates.NoticeAssertionInvalid, Next: "/"}, d.Reasons...)
 	}
 	return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeNotAllowed, Next: "/"}, d.Reasons...)
 }

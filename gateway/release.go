@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
@@ -15,7 +16,7 @@ import (
 // release follows a pass: the session becomes verified, the browser known,
 // and the console's answer goes out.
 func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, amr []string) error {
-	held, err := g.svc.Escrow.Release(ctx, rec.ID, v.session.EscrowKey(), g.bound(rec)...)
+	held, err := g.heldFor(ctx, v, rec)
 	lost := errors.Is(err, escrow.ErrNotFound)
 	if err != nil && !lost {
 		return g.fault(v, err)
@@ -24,7 +25,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 	if !lost && goesTo(rec, held) == "" {
 		waits = shownID(rec.ID)
 	}
-	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, amr, waits, g.site.Idle, g.site.Life)
+	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, slices.Concat(v.session.AMR, amr), waits, g.site.Idle, g.site.Life)
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
 	}
@@ -41,6 +42,15 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 		return g.goOn(v, localPath(rec.ReturnTo)) // the console will ask to sign in again
 	}
 	return g.send(ctx, v, rec, held)
+}
+
+// heldFor is the console's answer that waits for a challenge, ErrNotFound if
+// there is none: the login was not the console's, or it is lost.
+func (g *Gateway) heldFor(ctx context.Context, v *visit, rec challenge.Record) (escrow.Held, error) {
+	if !rec.Escrow {
+		return escrow.Held{}, escrow.ErrNotFound
+	}
+	return g.svc.Escrow.Release(ctx, rec.ID, v.session.EscrowKey(), g.bound(rec)...)
 }
 
 // goesTo is where the browser goes on: to a redirect's target, or back to the

@@ -92,4 +92,5 @@ const (
 	NeverBound            // no factor was ever bound; the first binding is free
 	Bound                 // at least one credential
 	Reset                 // had one, has none: only a ticket may bind again
+	Federated             // only ever came by single sign-on: no password may bind
 )

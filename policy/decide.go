@@ -26,6 +26,8 @@ func atRequest(f Facts) Decision {
 		return decide(Bypass, Reason{ReasonBypass, f.Bypass})
 	case f.Refused:
 		return decide(Deny, Reason{Code: ReasonRefused})
+	case f.Forged:
+		return decide(Deny, Reason{Code: ReasonAssertion})
 	case f.Ambiguous:
 		return decide(Deny, Reason{Code: ReasonAmbiguous})
 	case f.Login:
@@ -44,20 +46,46 @@ func atRequest(f Facts) Decision {
 }
 
 func atLogin(f Facts) Decision {
-	if f.Rules.LoginProtection != Required {
-		return Decision{}
+	switch {
+	case f.Rules.LoginProtection != Required || f.Enrollment == identity.Unknown:
+		return decide(Deny, Reason{Code: ReasonUnknown})
+	case f.Excluded:
+		return decide(Deny, Reason{Code: ReasonNotInGroup})
+	case f.SingleSignOn:
+		return signedOn(f)
+	case f.Enrollment == identity.Federated:
+		return decide(Deny, Reason{Code: ReasonFederatedOnly})
+	default:
+		return challenged(f, Reason{Code: ReasonRequired})
 	}
-	required := Reason{Code: ReasonRequired}
-	switch f.Enrollment {
-	case identity.NeverBound:
-		return decide(Enroll, required, Reason{Code: ReasonNeverBound})
-	case identity.Reset:
-		return decide(Deny, required, Reason{Code: ReasonReset})
-	case identity.Bound:
-		if f.RecentPass {
-			return decide(Pass, Reason{Code: ReasonRecentPass})
-		}
-		return decide(Challenge, required)
+}
+
+// signedOn asks nobody for a second factor who came with the evidence that the
+// operator wants, and everybody else as after a password.
+func signedOn(f Facts) Decision {
+	skipped, evidence := f.Skip.holds(f.Evidence, f.Now)
+	switch {
+	case skipped:
+		return decide(Pass, evidence)
+	case f.Enrollment != identity.Federated && f.Enrollment != identity.Reset:
+		return challenged(f, evidence)
+	case !fresh(f.Evidence, f.Now):
+		return decide(Deny, Reason{Code: ReasonNotFresh})
+	default: // the issuer has just vouched for who binds
+		return decide(Enroll, evidence)
+	}
+}
+
+func challenged(f Facts, why Reason) Decision {
+	switch {
+	case f.Enrollment == identity.NeverBound:
+		return decide(Enroll, why, Reason{Code: ReasonNeverBound})
+	case f.Enrollment == identity.Reset:
+		return decide(Deny, why, Reason{Code: ReasonReset})
+	case f.Enrollment == identity.Bound && f.RecentPass:
+		return decide(Pass, Reason{Code: ReasonRecentPass})
+	case f.Enrollment == identity.Bound:
+		return decide(Challenge, why)
 	default:
 		return decide(Deny, Reason{Code: ReasonUnknown})
 	}

@@ -3,6 +3,8 @@
 package policy
 
 import (
+	"time"
+
 	"github.com/stepgate/stepgate/identity"
 )
 
@@ -48,6 +50,12 @@ const (
 	ReasonStoreFault     Code = "store_unavailable"
 	ReasonCrossSite      Code = "cross_site"
 	ReasonPlainHTTP      Code = "plain_http"
+	ReasonSingleSignOn   Code = "single_sign_on"
+	ReasonNoEvidence     Code = "single_sign_on_without_evidence"
+	ReasonFederatedOnly  Code = "only_ever_federated"
+	ReasonNotFresh       Code = "single_sign_on_not_fresh"
+	ReasonNotInGroup     Code = "not_in_an_allowed_group"
+	ReasonAssertion      Code = "assertion_invalid"
 )
 
 // Protection is how far login protection goes.
@@ -100,6 +108,7 @@ type Facts struct {
 	Public     bool   // and of a kind that public allows: GET or HEAD unless declared
 	Bypass     string // the name of the bypass that matches, if any
 	Login      bool
+	Forged     bool // it carries an assertion that does not hold
 	Refused    bool // by a rule, whoever sends it
 	Navigation bool // a page load of a person, not a fetch
 
@@ -110,6 +119,13 @@ type Facts struct {
 	// Of the person, at AtLogin.
 	Enrollment identity.Enrollment
 	RecentPass bool // the same subject passed in this browser minutes ago
+	Excluded   bool // the site allows groups, and the person is in none of them
+
+	// Of single sign-on, at AtLogin.
+	SingleSignOn bool // somebody else's assertion proved the person
+	Skip         Skip
+	Evidence     identity.Evidence
+	Now          time.Time
 }
 
 // Decision is what to do and why.

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/maypok86/otter/v2"
 
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
@@ -39,6 +42,7 @@ type Options struct {
 	Feed   Feed // nil where this process alone has the store
 	Ledger Ledger
 	Ring   *seal.Ring
+	Near   int              // how many sessions are kept near, NearByDefault if 0
 	Now    func() time.Time // with Feed, one with a monotonic reading
 	Log    *slog.Logger
 }
@@ -49,6 +53,7 @@ type Sessions struct {
 	Options
 	codec   codec
 	near    *near
+	jar     *otter.Cache[string, string]
 	hearing *hearing
 	streams streams
 	stop    context.CancelFunc
@@ -81,12 +86,14 @@ type Session struct {
 
 // New makes the service. Close stops it.
 func New(o Options) (*Sessions, error) {
-	near, err := newNear(nearSize)
+	o.Near = cmp.Or(o.Near, NearByDefault)
+	near := newNear(o.Near)
+	jar, err := newJar(o.Near)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Sessions{Options: o, codec: newCodec(o.Ring), near: near, stop: stop}
+	s := &Sessions{Options: o, codec: newCodec(o.Ring), near: near, jar: jar, stop: stop}
 	s.hearing = newHearing(o.Feed, s.heardEnd, near.flush)
 	if o.Feed != nil {
 		s.loops.Go(func() { s.hearing.run(ctx, o.Log) })
@@ -122,7 +129,7 @@ func (s *Sessions) Find(ctx context.Context, site, value string) (*Session, erro
 			s.use(live, now)
 			return live, nil
 		}
-		s.near.drop(key) // another node may have seen it since: ask the store
+		s.near.drop(live) // another node may have seen it since: ask the store
 	}
 	cl, err := s.codec.decode(CookieName(site), value)
 	if err != nil || !cl.hasToken {
@@ -199,8 +206,29 @@ func (s *Sessions) use(live *Session, now time.Time) {
 // family, binds the tokens that the console issued, and returns the cookie
 // that the browser must get once the session is stored.
 func (s *Sessions) Begin(rec Record, tokens ...string) (*Session, *http.Cookie, error) {
+	rec.Level = identity.FirstFactor
+	return s.begin(rec, tokens)
+}
+
+// Admit makes a verified session and stores it: of somebody who is not asked
+// for a second factor of ours, which the policy has decided. AMR and AuthTime
+// are what the issuer said.
+func (s *Sessions) Admit(ctx context.Context, rec Record, tokens ...string) (*Session, *http.Cookie, error) {
+	rec.Level = identity.Verified
+	live, ck, err := s.begin(rec, tokens)
+	if err == nil {
+		err = s.Start(ctx, live)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	s.keep(live)
+	return live, ck, nil
+}
+
+func (s *Sessions) begin(rec Record, tokens []string) (*Session, *http.Cookie, error) {
 	cl := newClaim().withToken(rec.Subject)
-	rec.ID, rec.Family, rec.Level = cl.token.id(), cl.family, identity.FirstFactor
+	rec.ID, rec.Family = cl.token.id(), cl.family
 	rec.SeenAt, rec.Bound = rec.BeganAt, nil
 	for _, t := range tokens {
 		rec.Bound = append(rec.Bound, seal.Digest(s.tokenKeys(rec.Site, rec.Family)[0], t))

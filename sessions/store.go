@@ -33,6 +33,7 @@ type Record struct {
 	Site      string
 	Source    string // the first factor's source, "console"
 	Subject   identity.Subject
+	Groups    []string // that the source says the person is in
 	Level     identity.Level
 	AMR       []string  // RFC 8176 values of what was proved
 	BeganAt   time.Time // when the first factor was proved

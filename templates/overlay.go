@@ -106,7 +106,7 @@ func parse(files layers, languages []speech) (map[string]map[string]*template.Te
 	pages := map[string]map[string]*template.Template{}
 	for _, l := range languages {
 		pages[l.Code] = map[string]*template.Template{}
-		for _, name := range []string{"challenge", "enroll", "notice"} {
+		for _, name := range []string{"challenge", "enroll", "notice", "signin"} {
 			t, err := parsePage(files, l, name)
 			if err != nil {
 				return nil, fmt.Errorf("templates: %w", err)

@@ -15,6 +15,7 @@ func Samples() []Sample {
 	now := time.Date(2026, 12, 1, 9, 41, 30, 0, time.UTC)
 	all := append(challengeSamples(now), enrollSamples(now)...)
 	all = append(all, noticeSamples(now)...)
+	all = append(all, signInSamples()...)
 	for i := range all {
 		all[i].Frame.Site, all[i].Frame.Now = "wiki", now
 	}
@@ -40,6 +41,14 @@ func challengeSamples(now time.Time) []Sample {
 		sample("challenge-not-digits", Message{Kind: NotDigits, Left: 5}, time.Time{}),
 		sample("challenge-locked", Message{}, now.Add(25*time.Minute)),
 		hostile,
+	}
+}
+
+func signInSamples() []Sample {
+	way := func(label, id string) Way { return Way{Label: label, URL: "/.stepgate/signin/" + id + "?return=%2F"} }
+	return []Sample{
+		{"signin", Frame{}, SignIn{[]Way{way("Example Cloud ID", "oidc"), way("Password", "password")}}},
+		{"signin-odd-names", Frame{}, SignIn{[]Way{way("<b>\u202e"+longName, "a"), way("用户名和密码", "b"), way("id.example.com", "c")}}},
 	}
 }
 
@@ -85,5 +94,10 @@ func noticeSamples(now time.Time) []Sample {
 		sample(Frame{}, Notice{Kind: NoticeCrossSite, Next: "/"}),
 		sample(named, Notice{Kind: NoticeContinue, Next: "https://intranet.example.com/start?from=wiki"}),
 		sample(named, Notice{Kind: NoticeSignedIn, Next: "/"}),
+		sample(Frame{}, Notice{Kind: NoticeAssertionInvalid, Next: "/"}),
+		sample(Frame{}, Notice{Kind: NoticeNotAsserted, Next: "/"}),
+		sample(named, Notice{Kind: NoticeNotInGroup, Next: "/"}),
+		sample(named, Notice{Kind: NoticeSignOnNeeded, Next: "/"}),
+		sample(named, Notice{Kind: NoticeFreshSignOnNeeded, Next: "/"}),
 	}
 }

@@ -81,6 +81,14 @@ func (e Enroll) KeyGroups() []string {
 	return groups
 }
 
+// SignIn lets a person choose how to sign in.
+type SignIn struct{ Ways []Way }
+
+// Way is one way of signing in: what its button says, and where it leads.
+type Way struct{ Label, URL string }
+
+func (SignIn) page() string { return "signin" }
+
 // NoticeKind names a page that only tells something.
 type NoticeKind string
 
@@ -101,6 +109,12 @@ const (
 	NoticeCrossSite        NoticeKind = "cross_site" // the form came from another site
 	NoticeContinue         NoticeKind = "continue"   // passed; the console goes on at another host
 	NoticeSignedIn         NoticeKind = "signed_in"
+
+	NoticeAssertionInvalid  NoticeKind = "assertion_invalid"    // what names the person does not hold
+	NoticeNotAsserted       NoticeKind = "not_asserted"         // nothing names the person, who signs in elsewhere
+	NoticeNotInGroup        NoticeKind = "not_in_group"         // not one of the groups that the site allows
+	NoticeSignOnNeeded      NoticeKind = "sign_on_needed"       // a password may not bind what single sign-on used so far
+	NoticeFreshSignOnNeeded NoticeKind = "fresh_sign_on_needed" // the single sign-on is too old to bind by
 )
 
 // Notice tells one thing and offers at most one way on.
@@ -118,7 +132,7 @@ func (n Notice) Tone() string {
 	switch n.Kind {
 	case NoticeContinue, NoticeSignedIn:
 		return "good"
-	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound:
+	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound, NoticeNotAsserted, NoticeFreshSignOnNeeded:
 		return "info"
 	default:
 		return "stop"

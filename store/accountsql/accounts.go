@@ -57,11 +57,10 @@ func gather(s identity.Subject, all []accountRow) accounts.Account {
 }
 
 // BindFirst implements accounts.Store.
-func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential) error {
+func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
 	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
-		from, to := identity.NeverBound, identity.Bound
-		changed, err := rows.Affected(tx.ExecContext(ctx, setState, c.Subject.Realm, []byte(c.Subject.Name), enrollment(&to), enrollment(&from)))
-		if err == nil && changed == 0 {
+		changed, err := change(ctx, tx, c.Subject, identity.Bound, also...)
+		if err == nil && !changed {
 			return accounts.ErrAlreadyBound
 		}
 		if err != nil {
@@ -71,6 +70,30 @@ func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential) error {
 			[]byte(c.Name), c.Secret, c.LastStep, rows.Nanos(c.BoundAt), rows.Nanos(c.UsedAt))
 		return err
 	})
+}
+
+// NoteFederated implements accounts.Store.
+func (a *Accounts) NoteFederated(ctx context.Context, s identity.Subject) error {
+	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
+		_, err := change(ctx, tx, s, identity.Federated)
+		return err
+	})
+}
+
+// change moves a subject that is NeverBound, which may mean that it has no row
+// yet, or in another of these states.
+func change(ctx context.Context, tx Tx, s identity.Subject, to identity.Enrollment, also ...identity.Enrollment) (bool, error) {
+	never := identity.NeverBound
+	if _, err := tx.ExecContext(ctx, addAccount, s.Realm, []byte(s.Name), enrollment(&never)); err != nil {
+		return false, err
+	}
+	for _, from := range append(also, never) {
+		changed, err := rows.Affected(tx.ExecContext(ctx, setState, enrollment(&to), s.Realm, []byte(s.Name), enrollment(&from)))
+		if err != nil || changed > 0 {
+			return changed > 0, err
+		}
+	}
+	return false, nil
 }
 
 // AdvanceStep implements accounts.Store.
@@ -179,5 +202,6 @@ func enrollment(e *identity.Enrollment) rows.Column {
 		identity.NeverBound: "never_bound",
 		identity.Bound:      "bound",
 		identity.Reset:      "reset",
+		identity.Federated:  "federated",
 	})
 }

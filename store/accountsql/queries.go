@@ -15,10 +15,9 @@ const (
 	findAccount = `SELECT a.state, a.valid_from, c.id, c.factor, c.label, c.secret, c.last_step, c.bound_at, c.used_at
 		FROM accounts a LEFT JOIN credentials c ON c.realm = a.realm AND c.name = a.name
 		WHERE a.realm = ? AND a.name = ? ORDER BY c.bound_at, c.id`
-	// setState changes the state of an account that is new or in the state
-	// named last, and no other's.
-	setState = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, 0)
-		ON CONFLICT (realm, name) DO UPDATE SET state = excluded.state WHERE accounts.state = ?`
+	addAccount = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, 0) ON CONFLICT (realm, name) DO NOTHING`
+	// setState changes the state of an account that is in the one named last.
+	setState         = `UPDATE accounts SET state = ? WHERE realm = ? AND name = ? AND state = ?`
 	insertCredential = `INSERT INTO credentials
 		(id, realm, name, factor, label, secret, last_step, bound_at, used_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`

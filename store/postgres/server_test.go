@@ -105,8 +105,12 @@ func (n *twoNodes) Account(ctx context.Context, s identity.Subject) (accounts.Ac
 	return n.next().Account(ctx, s)
 }
 
-func (n *twoNodes) BindFirst(ctx context.Context, c accounts.Credential) error {
-	return n.next().BindFirst(ctx, c)
+func (n *twoNodes) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
+	return n.next().BindFirst(ctx, c, also...)
+}
+
+func (n *twoNodes) NoteFederated(ctx context.Context, s identity.Subject) error {
+	return n.next().NoteFederated(ctx, s)
 }
 
 func (n *twoNodes) AdvanceStep(ctx context.Context, id string, step int64, passed bool, now time.Time) error {

@@ -40,6 +40,9 @@ func encodeSession(r *sessions.Record) ([]byte, error) {
 	w.texts(r.AMR)
 	w.count(len(r.Bound))
 	each(r.Bound, func(b []byte) { w.text(string(b)) })
+	if len(r.Groups) > 0 { // most have none, and nodes of before know none
+		w.texts(r.Groups)
+	}
 	return w, nil
 }
 
@@ -57,6 +60,9 @@ func decodeSession(id sessions.ID, value string) (sessions.Record, error) {
 	r.AMR = in.texts()
 	for _, b := range in.texts() {
 		r.Bound = append(r.Bound, []byte(b))
+	}
+	if in.left != "" {
+		r.Groups = in.texts()
 	}
 	if err := in.done(); err != nil {
 		return sessions.Record{}, err

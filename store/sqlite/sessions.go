@@ -104,13 +104,13 @@ func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) (ids []
 func sessionValues(r *sessions.Record) []any {
 	return []any{r.ID[:], r.Family[:], r.Site, r.Source, r.Subject.Realm, r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.Nanos(r.BeganAt), rows.Nanos(r.AuthTime), rows.Nanos(r.SeenAt), rows.Nanos(r.ExpiresAt),
-		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser}
+		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser, rows.List(&r.Groups)}
 }
 
 func sessionFields(r *sessions.Record) []any {
 	return []any{rows.Fixed(r.ID[:]), rows.Fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.At(&r.BeganAt), rows.At(&r.AuthTime), rows.At(&r.SeenAt), rows.At(&r.ExpiresAt),
-		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser}
+		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser, rows.List(&r.Groups)}
 }
 
 // level stores and reads a level.

@@ -28,6 +28,7 @@ func Accounts(t *testing.T, open func(t *testing.T) AccountStores) {
 	for name, test := range map[string]func(*testing.T, accounts.Store){
 		"never seen":      accountNeverSeen,
 		"bind first":      accountBindFirst,
+		"federated":       accountFederated,
 		"one id":          accountOneID,
 		"odd names":       accountOddNames,
 		"bind, crowd":     accountBindCrowd,
@@ -96,6 +97,25 @@ func accountBindFirst(t *testing.T, s accounts.Store) {
 	got, err = s.Account(ctx, fresh.Subject)
 	must(t, err)
 	sameCredential(t, got.Credentials[0], fresh)
+}
+
+// accountFederated: single sign-on marks those who have nothing to lose by it,
+// and opens a binding only where the caller says so.
+func accountFederated(t *testing.T, s accounts.Store) {
+	ctx, now := t.Context(), clock()
+	must(t, s.NoteFederated(ctx, alice))
+	must(t, s.NoteFederated(ctx, alice))
+	if got, err := s.Account(ctx, alice); err != nil || got.State != identity.Federated {
+		t.Errorf("%+v, %v", got, err)
+	}
+	c := newCredential("k1", now)
+	wantErr(t, "a password's binding", s.BindFirst(ctx, c), accounts.ErrAlreadyBound)
+	wantErr(t, "of who was reset", s.BindFirst(ctx, c, identity.Reset), accounts.ErrAlreadyBound)
+	must(t, s.BindFirst(ctx, c, identity.Reset, identity.Federated))
+	must(t, s.NoteFederated(ctx, alice))
+	if got, err := s.Account(ctx, alice); err != nil || got.State != identity.Bound || len(got.Credentials) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
 }
 
 func accountOneID(t *testing.T, s accounts.Store) {
