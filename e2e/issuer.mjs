@@ -23,6 +23,29 @@ function keys(generation) {
   return JSON.parse(readFileSync(file));
 }
 
+// Memory is what the issuer remembers as long as its process lives, through every reload.
+const remembered = new Map();
+class Memory {
+  constructor(model) { this.key = (id) => `${model}:${id}`; }
+
+  async upsert(id, payload) {
+    remembered.set(this.key(id), payload);
+    if (payload.uid) remembered.set(`uid:${payload.uid}`, id);
+  }
+
+  async find(id) { return remembered.get(this.key(id)); }
+
+  async findByUid(uid) { return this.find(remembered.get(`uid:${uid}`)); }
+
+  async consume(id) { remembered.get(this.key(id)).consumed = Math.floor(Date.now() / 1000); }
+
+  async destroy(id) { remembered.delete(this.key(id)); }
+
+  async revokeByGrantId(grant) {
+    for (const [key, payload] of remembered) if (payload.grantId === grant) remembered.delete(key);
+  }
+}
+
 function page(title, body) {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><main><h1>${title}</h1>${body}</main></html>`;
 }
@@ -44,6 +67,7 @@ function account(sub) {
 function reload() {
   config = JSON.parse(readFileSync(join(home, 'config.json')));
   provider = new Provider(config.issuer, {
+    adapter: Memory,
     clients: config.clients,
     jwks: keys(config.generation),
     findAccount: (_, sub) => account(sub),

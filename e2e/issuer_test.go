@@ -44,7 +44,7 @@ func (a *application) start(issuer *Issuer) string {
 // redeem exchanges the code that the browser brought and returns the header and the claims of the ID token.
 func (a *application) redeem(t *testing.T, issuer *Issuer) (header, claims map[string]any) {
 	t.Helper()
-	back := <-a.codes
+	back := received(t, a.codes)
 	res, err := http.PostForm(issuer.URL+"/token", url.Values{
 		"grant_type": {"authorization_code"}, "code": back["code"], "redirect_uri": {a.URL + "/callback"}, "client_id": {"app"},
 		"client_secret": {"sesame"}, "code_verifier": {"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},
@@ -71,6 +71,18 @@ func (a *application) redeem(t *testing.T, issuer *Issuer) (header, claims map[s
 	return header, claims
 }
 
+// received waits for what the issuer sends.
+func received[T any](t *testing.T, from chan T) T {
+	t.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(patience):
+		t.Fatal("the application hears nothing")
+		panic("not reached")
+	}
+}
+
 func (a *application) client() IssuerClient {
 	return IssuerClient{
 		ID: "app", Secret: "sesame", AuthMethod: "client_secret_post", RedirectURIs: []string{a.URL + "/callback"},
@@ -92,8 +104,8 @@ func TestHarnessIssuer(t *testing.T) {
 	issuer.SignIn(b, "alice")
 	first, claims := app.redeem(t, issuer)
 	age := time.Since(time.Unix(int64(claims["auth_time"].(float64)), 0))
-	if got := fmt.Sprint(claims["sub"], claims["name"], claims["groups"], claims["amr"], claims["acr"], claims["nonce"]); got !=
-		"s-1 Alice [admins] [pwd otp] high n" || age < 9*time.Minute || age > 11*time.Minute {
+	if got := fmt.Sprintf("%v %v %v %v %v %v", claims["sub"], claims["name"], claims["groups"], claims["amr"],
+		claims["acr"], claims["nonce"]); got != "s-1 Alice [admins] [pwd otp] high n" || age < 9*time.Minute || age > 11*time.Minute {
 		t.Errorf("the ID token says %v", claims)
 	}
 
@@ -102,7 +114,7 @@ func TestHarnessIssuer(t *testing.T) {
 	if second, _ := app.redeem(t, issuer); second["kid"] == first["kid"] {
 		t.Error("the key is the old one after a rotation")
 	}
-	if told := issuer.LogOut("s-1"); told == "0" || <-app.logouts == "" {
+	if told := issuer.LogOut("s-1"); told == "0" || received(t, app.logouts) == "" {
 		t.Errorf("%s clients heard of the logout", told)
 	}
 
@@ -125,7 +137,7 @@ func TestHarnessIssuer(t *testing.T) {
 	}
 	b.Goto(app.start(issuer))
 	issuer.Cancel(b)
-	if back := <-app.codes; back.Get("error") != "access_denied" || back.Get("state") != "abc" {
+	if back := received(t, app.codes); back.Get("error") != "access_denied" || back.Get("state") != "abc" {
 		t.Errorf("who changes their mind comes back with %v", back)
 	}
 }
