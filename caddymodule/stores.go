@@ -99,10 +99,10 @@ func (l liveSessions) Close() error {
 // rests on, and write to whatever log there is, not to that of one
 // configuration.
 func (a *App) openLive(s stores, ring *seal.Ring) (*sessions.Sessions, error) {
-	key := fmt.Sprintf("live %s %s", s.key, digest(ring.IDs()[0], string(bytes.Join(ring.Derive("fingerprint"), nil))))
+	key := fmt.Sprintf("live %d %s %s", a.NearSessions, s.key, digest(ring.IDs()[0], string(bytes.Join(ring.Derive("fingerprint"), nil))))
 	live, err := hold(a, key, func() (liveSessions, error) {
 		live, err := sessions.New(sessions.Options{Store: s.sessions, Feed: s.feed, Ledger: accounts.Ledger{Store: s.accounts},
-			Ring: ring, Now: time.Now, Log: newCurrentLog()})
+			Ring: ring, Near: a.NearSessions, Now: time.Now, Log: newCurrentLog()})
 		return liveSessions{live}, err
 	})
 	return live.Sessions, err

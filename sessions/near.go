@@ -1,29 +1,32 @@
 package sessions
 
-import (
-	"sync"
+import "sync"
 
-	"github.com/maypok86/otter/v2"
-)
-
-// nearSize bounds the near cache: about 1 KiB an entry, and up to 3 where the
-// console's cookies are long.
-const nearSize = 50_000
+// NearByDefault is how many sessions are kept near unless the configuration
+// says otherwise: about 1 KiB each, and up to 3 where the console's cookies
+// are long.
+const NearByDefault = 50_000
 
 // remembered is how many endings are remembered by their ids. A record that
 // was read more than that many endings ago is not kept near.
 const remembered = 8192
 
+// compared is how many sessions are looked at to find one that was not used
+// for long, where there is no room for another.
+const compared = 8
+
 // nearKey is a cookie as it was sent, compared whole: the cache hashes it with
 // a secret of the process.
 type nearKey string
 
-// near holds verified sessions that were found a while ago.
+// near holds verified sessions that were found a while ago. Finding one takes
+// no lock and writes nothing.
 type near struct {
-	entries *otter.Cache[nearKey, *Session]
+	entries sync.Map // *Session by nearKey
+	size    int
 
 	mu     sync.Mutex
-	keys   map[ID]nearKey // of the entries
+	kept   map[ID]*Session // the entries
 	at     moment
 	recent map[ID]struct{} // what ended last: an id never lives again
 	ring   [remembered]ID
@@ -33,11 +36,8 @@ type near struct {
 // missed. Whoever reads a record takes it before.
 type moment struct{ endings, flushes uint64 }
 
-func newNear(size int) (*near, error) {
-	n := &near{keys: make(map[ID]nearKey), recent: make(map[ID]struct{})}
-	entries, err := otter.New(&otter.Options[nearKey, *Session]{MaximumSize: size, OnDeletion: n.deleted})
-	n.entries = entries
-	return n, err
+func newNear(size int) *near {
+	return &near{size: size, kept: make(map[ID]*Session), recent: make(map[ID]struct{})}
 }
 
 func (n *near) now() moment {
@@ -47,7 +47,8 @@ func (n *near) now() moment {
 }
 
 func (n *near) get(key nearKey) *Session {
-	live, _ := n.entries.GetIfPresent(key)
+	found, _ := n.entries.Load(key)
+	live, _ := found.(*Session)
 	return live
 }
 
@@ -60,14 +61,45 @@ func (n *near) keep(live *Session) {
 	if ended || n.at.flushes != live.read.flushes || n.at.endings-live.read.endings > remembered {
 		return
 	}
-	if other, ok := n.keys[live.ID]; ok && other != live.key {
-		n.drop(other)
+	if other := n.kept[live.ID]; other != nil {
+		n.remove(other)
+	} else if len(n.kept) >= n.size {
+		n.remove(n.idle())
 	}
-	n.keys[live.ID] = live.key
-	n.entries.Set(live.key, live)
+	n.kept[live.ID] = live
+	n.entries.Store(live.key, live)
 }
 
-func (n *near) drop(key nearKey) { n.entries.Invalidate(key) }
+// idle is the one that was not used for longest, of a few that are picked by
+// chance. One in use is hardly ever it, and no request has to note its place
+// in a list.
+func (n *near) idle() (found *Session) {
+	looked := 0
+	for _, live := range n.kept {
+		if found == nil || live.seen.Load() < found.seen.Load() {
+			found = live
+		}
+		if looked++; looked == compared {
+			break
+		}
+	}
+	return found
+}
+
+// remove needs the lock.
+func (n *near) remove(live *Session) {
+	delete(n.kept, live.ID)
+	n.entries.Delete(live.key)
+}
+
+// drop takes a session out.
+func (n *near) drop(live *Session) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.kept[live.ID] == live {
+		n.remove(live)
+	}
+}
 
 // end takes sessions out, and keeps loads that are under way from putting
 // them back.
@@ -80,8 +112,8 @@ func (n *near) end(ids ...ID) {
 		*slot = id
 		n.recent[id] = struct{}{}
 		n.at.endings++
-		if key, ok := n.keys[id]; ok {
-			n.drop(key)
+		if live := n.kept[id]; live != nil {
+			n.remove(live)
 		}
 	}
 }
@@ -91,15 +123,6 @@ func (n *near) flush() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.at.flushes++
-	n.entries.InvalidateAll()
-}
-
-// deleted follows an entry's removal, whoever caused it, a moment later: by
-// then the session may be near again.
-func (n *near) deleted(e otter.DeletionEvent[nearKey, *Session]) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if _, again := n.entries.GetEntryQuietly(e.Key); !again && n.keys[e.Value.ID] == e.Key {
-		delete(n.keys, e.Value.ID)
-	}
+	clear(n.kept)
+	n.entries.Clear()
 }

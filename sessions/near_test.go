@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,5 +204,45 @@ func TestTwoKeysOfOneSession(t *testing.T) {
 	check(t, s.End(t.Context(), live))
 	if s.near.get("another spelling") != nil {
 		t.Error("near after its end")
+	}
+}
+
+// TestNearIsBounded: there are never more than it has room for, by either
+// way to them, and those in use stay.
+func TestNearIsBounded(t *testing.T) {
+	const size = 64
+	n := newNear(size)
+	session := func(i int) *Session {
+		live := &Session{Record: Record{ID: ID{byte(i), byte(i >> 8)}}, key: nearKey(strconv.Itoa(i))}
+		live.seen.Store(int64(i))
+		return live
+	}
+	used := session(0)
+	n.keep(used)
+	for i := 1; i < 50*size; i++ {
+		used.seen.Store(int64(i))
+		n.keep(session(i))
+	}
+	entries := 0
+	n.entries.Range(func(any, any) bool { entries++; return true })
+	if entries != size || len(n.kept) != size {
+		t.Errorf("%d entries of %d sessions, there is room for %d", entries, len(n.kept), size)
+	}
+	if n.get(used.key) != used {
+		t.Error("the one that is used all the time had to go")
+	}
+}
+
+// TestOneNear: even the smallest cache lets the last one in.
+func TestOneNear(t *testing.T) {
+	s, err := New(Options{Store: &memory{records: map[ID]Record{}}, Ledger: &ledger{ended: map[string]bool{}, from: map[identity.Subject]time.Time{}},
+		Ring: ringOf(t, "k1"), Now: time.Now, Near: 1})
+	check(t, err)
+	t.Cleanup(s.Close)
+	for range 3 {
+		_, ck := verified(t, s)
+		if s.near.get(nearKey(ck.Value)) == nil || !s.alive(t, ck.Value) {
+			t.Error("the newest session is not near")
+		}
 	}
 }
