@@ -31,6 +31,14 @@ type Console struct {
 	// SessionTokens are JSON pointers (RFC 6901) to tokens in a login's
 	// answer that come back in a session header.
 	SessionTokens []string `json:"session_tokens,omitempty"`
+	// SessionFields are names of query and form fields, and of members of a
+	// JSON body's object, in which the console takes such a token too. A
+	// request that carries another value in one of them is refused.
+	SessionFields []string `json:"session_fields,omitempty"`
+	// SessionMessages are names of members of the JSON objects that the
+	// console's script sends over a WebSocket, in which the console takes such
+	// a token. A message with another value in one of them ends the connection.
+	SessionMessages []string `json:"session_messages,omitempty"`
 	// Rolling: the session cookie changes with any answer and names nobody, so
 	// a change alone says nothing about the person.
 	Rolling bool `json:"rolling,omitempty"`
@@ -82,6 +90,9 @@ type Field struct {
 	Form string `json:"form,omitempty"`
 	// JSON is a pointer (RFC 6901) into a JSON body.
 	JSON string `json:"json,omitempty"`
+	// Basic: the name in the Authorization header's Basic credentials (RFC
+	// 7617), which come with each request. They are proven by success.probe.
+	Basic bool `json:"basic,omitempty"`
 	// Anywhere: the console takes the field in any request for a sign-in.
 	// Requests that carry it and are not the login are refused, since they
 	// would be done as that person before the second factor.

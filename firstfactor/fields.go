@@ -42,12 +42,9 @@ func readFields(q *match.Request, rules []*Login, most int64) (*fields, error) {
 	if q.Body == nil || q.Body == http.NoBody {
 		return f, nil
 	}
-	kind, params, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
-	if err != nil && q.Header.Get("Content-Type") != "" {
-		return nil, fmt.Errorf("%w: content type: %w", ErrLogin, err) // consoles read more of them than we do
-	}
-	if len(q.Header["Content-Type"]) > 1 {
-		return nil, fmt.Errorf("%w: two content types", ErrLogin)
+	kind, params, err := contentType(q.Header)
+	if err != nil {
+		return nil, err
 	}
 	f.kind, f.size = kindOf(kind), announced(q.Request)
 	wanted := slices.ContainsFunc(rules, func(l *Login) bool { return l.Username.kind() == f.kind })
@@ -62,6 +59,18 @@ func readFields(q *match.Request, rules []*Login, most int64) (*fields, error) {
 		return nil, err
 	}
 	return f, f.parse(kind, params, body)
+}
+
+// contentType reads a body's kind, if it can be read in only one way.
+func contentType(h http.Header) (kind string, params map[string]string, err error) {
+	kind, params, err = mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil && h.Get("Content-Type") != "" {
+		return "", nil, fmt.Errorf("%w: content type: %w", ErrLogin, err) // consoles read more of them than we do
+	}
+	if len(h["Content-Type"]) > 1 {
+		return "", nil, fmt.Errorf("%w: two content types", ErrLogin)
+	}
+	return kind, params, nil
 }
 
 // announced is a body's size as its head says it, 1 when it does not.

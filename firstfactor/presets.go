@@ -40,6 +40,8 @@ func (c Console) WithPreset() (Console, error) {
 	keep(&c.SessionCookies, p.SessionCookies, c.SessionCookies != nil)
 	keep(&c.SessionHeaders, p.SessionHeaders, c.SessionHeaders != nil)
 	keep(&c.SessionTokens, p.SessionTokens, c.SessionTokens != nil)
+	keep(&c.SessionFields, p.SessionFields, c.SessionFields != nil)
+	keep(&c.SessionMessages, p.SessionMessages, c.SessionMessages != nil)
 	c.Rolling = c.Rolling || p.Rolling
 	c.Public = slices.Concat(p.Public, c.Public)
 	c.Logout = slices.Concat(p.Logout, c.Logout)

@@ -16,6 +16,7 @@ import (
 // Prepare checks the description and readies it for use. Its errors name the
 // word and the remedy.
 func (c *Console) Prepare() error {
+	c.prepareBasic()
 	errs := []error{c.checkLoginPage(), c.checkCookies()}
 	if len(c.Logins) == 0 {
 		errs = append(errs, errors.New("login: say which request signs a person in, as `login POST /login {…}`, or name a preset"))
@@ -37,8 +38,11 @@ func (c *Console) Prepare() error {
 }
 
 // checkLoginPage also makes the page public: people without a session are led
-// to it.
+// to it. Basic credentials need none, a browser can ask for them.
 func (c *Console) checkLoginPage() error {
+	if c.LoginPage == "" && c.HasBasic() {
+		return nil
+	}
 	page, rawQuery, _ := strings.Cut(c.LoginPage, "?")
 	fields, err := url.ParseQuery(rawQuery)
 	if err != nil || !strings.HasPrefix(page, "/") || strings.HasPrefix(page, "//") {
@@ -59,6 +63,9 @@ func (c *Console) checkCookies() error {
 	if len(c.SessionCookies)+len(c.SessionTokens)+len(c.SessionHeaders) == 0 {
 		return errors.New("session_cookie: name the cookies that make the console know a person")
 	}
+	if len(c.SessionTokens) == 0 && !c.HasBasic() && len(c.SessionFields)+len(c.SessionMessages) > 0 {
+		return errors.New("session_token: a session_field or session_message takes the tokens of a login's answer; say where they stand, as `session_token json /access_token`")
+	}
 	for _, pattern := range c.SessionCookies {
 		if _, err := path.Match(pattern, ""); err != nil {
 			return fmt.Errorf("session_cookie %q: a broken [class]", pattern)
@@ -72,8 +79,11 @@ func (l *Login) Check() error {
 	if err := l.Match.Validate(); err != nil {
 		return err
 	}
+	if l.Username.Basic {
+		return l.checkBasic()
+	}
 	if (l.Username.Form == "") == (l.Username.JSON == "") {
-		return errors.New("username: name the field, as `username form user` or `username json /user`")
+		return errors.New("username: name the field, as `username form user` or `username json /user`; or `username basic`")
 	}
 	if l.Username.Anywhere && l.Username.Form == "" {
 		return errors.New("username: only a form's field can stand anywhere")
@@ -81,6 +91,11 @@ func (l *Login) Check() error {
 	if l.Success.zero() {
 		return errors.New("success: say what a successful answer looks like, as `success set_cookie session`")
 	}
+	return l.checkAnswer()
+}
+
+// checkAnswer checks what every login says of the console's answer.
+func (l *Login) checkAnswer() error {
 	for _, probe := range []string{l.Success.Probe, l.Failure.Probe} {
 		if err := checkProbe(probe); err != nil {
 			return err
