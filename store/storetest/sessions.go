@@ -55,7 +55,7 @@ func newSessionOf(who identity.Subject, now time.Time) sessions.Record {
 		Site: "wiki", Source: "console", Subject: who, Level: identity.Verified, AMR: []string{"pwd", "otp"},
 		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
 		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1", Waiting: "shown/c1",
-		Bound: [][]byte{{1, 0, 255}, {2}}, Groups: []string{"staff/it", "\xff"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
+		Bound: [][]byte{{1, 0, 255}, {2}}, Groups: []string{"staff/it", "用户"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
 	}
 	_, _ = rand.Read(r.ID[:])
 	r.ID[0] = sessions.ShardOf(who)
