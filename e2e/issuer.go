@@ -79,7 +79,8 @@ func (i *Issuer) Start() {
 		i.t.Fatal(err)
 	}
 	i.write()
-	i.process = start(i.t, "issuer", exec.Command("node", filepath.Join(checkout(), "e2e", "issuer.mjs"), library, i.dir))
+	i.process = start(i.t, "issuer", exec.Command(filepath.Join(library, "node"),
+		filepath.Join(checkout(), "e2e", "issuer.mjs"), library, i.dir))
 	i.process.wait(i.t, 30*time.Second, func() bool { return answers(i.URL + "/.well-known/openid-configuration") })
 }
 
