@@ -3,9 +3,9 @@ package match
 import "slices"
 
 // Names is a set of header names that are compared as SameHeader does. It is
-// asked about every header of every request: most names have a length that
-// none in the set has, or another first letter.
-type Names [64][]string // by length; the longest together
+// asked about every header of every request: most have a length and a last
+// letter that none in the set has.
+type Names [256][]string // by both
 
 // NewNames makes a set.
 func NewNames(names ...string) *Names {
@@ -26,7 +26,12 @@ func (n *Names) With(other *Names) *Names {
 	return both
 }
 
-func (n *Names) of(name string) *[]string { return &n[min(len(name), len(n)-1)] }
+func (n *Names) of(name string) *[]string {
+	if name == "" {
+		return &n[0]
+	}
+	return &n[uint8(8*len(name))+foldHeader(name[len(name)-1])]
+}
 
 // Has tells whether the set has a name, in whatever spelling.
 func (n *Names) Has(name string) bool {

@@ -63,3 +63,27 @@ func BenchmarkPublic(b *testing.B) {
 		}
 	}
 }
+
+// What a browser sends is told from the headers that say who somebody is
+// without comparing a letter.
+func TestNamesOfBrowsersAreComparedWithNone(t *testing.T) {
+	set := NewNames("remote-user", "remote-groups", "x-forwarded-user", "x-forwarded-email", "x-auth-request-groups", "authorization", "x-http-method-override")
+	for _, name := range []string{"Accept", "Accept-Encoding", "Accept-Language", "Cookie", "Connection", "User-Agent", "Referer", "Sec-Fetch-Dest",
+		"Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-Requests", "Cache-Control", "If-None-Match"} {
+		if known := *set.of(name); len(known) > 0 {
+			t.Errorf("%s is compared with %q", name, known)
+		}
+	}
+}
+
+func BenchmarkNames(b *testing.B) {
+	set := NewNames("remote-user", "remote-groups", "x-forwarded-user", "x-forwarded-email", "x-auth-request-groups", "authorization")
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, name := range []string{"Accept", "Accept-Encoding", "Cookie", "User-Agent", "Sec-Fetch-Dest", "Sec-Fetch-Site"} {
+			if set.Has(name) {
+				b.Fatal(name)
+			}
+		}
+	}
+}

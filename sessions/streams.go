@@ -23,10 +23,12 @@ const (
 // streams are the answers that stay open: WebSockets, event streams.
 type streams struct {
 	mu   sync.Mutex
-	open map[ID]map[*stream]struct{}
+	open map[ID]*stream // a session's newest, which leads to the others
 }
 
 type stream struct {
+	newer *stream
+	elder *stream
 	live  *Session
 	once  sync.Once
 	end   func()
@@ -63,28 +65,38 @@ func (o *streams) add(st *stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.open == nil {
-		o.open = make(map[ID]map[*stream]struct{})
+		o.open = make(map[ID]*stream)
 	}
-	if o.open[st.live.ID] == nil {
-		o.open[st.live.ID] = make(map[*stream]struct{})
+	if st.elder = o.open[st.live.ID]; st.elder != nil {
+		st.elder.newer = st
 	}
-	o.open[st.live.ID][st] = struct{}{}
+	o.open[st.live.ID] = st
 }
 
 func (o *streams) remove(st *stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.open[st.live.ID], st)
-	if len(o.open[st.live.ID]) == 0 {
+	switch {
+	case st.newer != nil:
+		st.newer.elder = st.elder
+	case o.open[st.live.ID] != st:
+		return // it was removed before
+	case st.elder != nil:
+		o.open[st.live.ID] = st.elder
+	default:
 		delete(o.open, st.live.ID)
 	}
+	if st.elder != nil {
+		st.elder.newer = st.newer
+	}
+	st.newer, st.elder = nil, nil
 }
 
 // of lists a session's streams.
 func (o *streams) of(id ID) (all []*stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for st := range o.open[id] {
+	for st := o.open[id]; st != nil; st = st.elder {
 		all = append(all, st)
 	}
 	return all
