@@ -174,7 +174,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.waiting.Unavailable(w, r, arrival(r))
 	}
 	deepen(false)
-	return g.ServeHTTP(w, r, arrival(r), next.ServeHTTP)
+	return g.ServeHTTP(w, r, arrival(r), function(next))
+}
+
+// function is the next handler's. Routes are functions already, of which a
+// method value would be another one, on the heap.
+func function(next caddyhttp.Handler) gateway.Next {
+	if f, ok := next.(caddyhttp.HandlerFunc); ok {
+		return gateway.Next(f)
+	}
+	return next.ServeHTTP
 }
 
 // ready is the gateway as soon as the app has started.
