@@ -21,6 +21,7 @@ const (
 	ChallengePassed Event = "challenge.passed"
 	ChallengeFailed Event = "challenge.failed"
 	ChallengeLocked Event = "challenge.locked"
+	ChallengeLinked Event = "challenge.linked" // passed at another site of the realm
 	ChallengeLeft   Event = "challenge.canceled"
 	FactorBound     Event = "factor.bound"
 	BindingFailed   Event = "factor.binding_failed"
@@ -32,6 +33,14 @@ const (
 	SessionEnded    Event = "session.ended"
 	BypassUsed      Event = "bypass.used"
 	RequestRefused  Event = "request.refused"
+
+	PasswordFailed      Event = "password.failed"
+	PasswordLocked      Event = "password.locked"
+	PasswordSet         Event = "password.set"     // by a one-time link
+	PasswordChanged     Event = "password.changed" // by the person
+	PasswordLinkRefused Event = "password.link_refused"
+	PersonCreated       Event = "person.created"
+	LinkIssued          Event = "person.link_issued"
 )
 
 // Record is one entry of the trail.

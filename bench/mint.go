@@ -79,7 +79,7 @@ func mintOne(service *sessions.Sessions, who identity.Subject) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	live, ck, err := service.Raise(context.Background(), first, []string{"pwd", "otp", "mfa"}, "", 24*time.Hour, 24*time.Hour)
+	live, ck, err := service.Raise(context.Background(), first, sessions.Raised{AMR: []string{"pwd", "otp", "mfa"}, AuthTime: time.Now(), Idle: 24 * time.Hour, Life: 24 * time.Hour})
 	if err != nil {
 		return "", err
 	}

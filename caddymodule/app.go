@@ -49,6 +49,11 @@ type App struct {
 	SharedStorage bool `json:"shared_storage,omitempty"`
 	// Help tells people on the pages where to turn, in the operator's words.
 	Help string `json:"help,omitempty"`
+	// AdminSocket is the Unix socket by which administrators reach the running
+	// gateway (stepgate users …): an absolute path. Only the user that runs the
+	// gateway, and root, can open it. Default: stepgate/admin.sock in Caddy's
+	// data directory.
+	AdminSocket string `json:"admin_socket,omitempty"`
 	// Overlay is a directory whose templates, style, logo and texts replace
 	// the embedded ones.
 	Overlay string `json:"overlay,omitempty"`
@@ -63,6 +68,8 @@ type App struct {
 	dir     string
 	meters  *meters
 	sites   map[string]string // settings by name
+	places  map[string]place
+	own     ownPages
 	shared  atomic.Pointer[gateway.Services]
 	settled chan struct{} // closed when shared is set, or never will be
 	settle  func()
@@ -77,7 +84,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision checks what can be checked without opening a store.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.log = ctx.Slogger()
-	a.sites = make(map[string]string)
+	a.sites, a.places = make(map[string]string), make(map[string]place)
 	a.settled = make(chan struct{})
 	a.settle = sync.OnceFunc(func() { close(a.settled) })
 	if err := a.replace(); err != nil {
@@ -87,7 +94,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
 	a.Brand = cmp.Or(a.Brand, "Stepgate")
 	a.NearSessions = cmp.Or(a.NearSessions, sessions.NearByDefault)
-	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), checkNear(a.NearSessions), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
+	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -101,7 +108,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 // replace puts in what placeholders stand for.
 func (a *App) replace() (err error) {
 	by := caddy.NewReplacer()
-	if err := fill(by, []value{{"brand", &a.Brand}, {"help", &a.Help}, {"keys", &a.Keys}, {"overlay", &a.Overlay}}); err != nil {
+	if err := fill(by, []value{{"brand", &a.Brand}, {"help", &a.Help}, {"keys", &a.Keys}, {"overlay", &a.Overlay}, {"admin_socket", &a.AdminSocket}}); err != nil {
 		return err
 	}
 	if a.Sessions, err = a.Sessions.filled(by); err != nil {
@@ -167,7 +174,7 @@ func (a *App) claim(h *Handler) error {
 		return fmt.Errorf("stepgate %s stands twice with different settings: sessions are keyed by the name, so give each site its own", h.Name)
 	}
 	a.sites[h.Name] = string(settings)
-	return nil
+	return a.note(h)
 }
 
 func checkFactors(names []string) error {
@@ -196,6 +203,13 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
+	passwords, err := a.openPasswords(s, ring)
+	if err != nil {
+		return err
+	}
+	if err := a.openAdmin(s); err != nil {
+		return err
+	}
 	return a.bringUp(func(ctx context.Context) error {
 		if err := s.prepare(ctx); err != nil {
 			return err
@@ -203,7 +217,9 @@ func (a *App) Start() error {
 		if err := checkBelonging(ctx, s.accounts, ring, a.storage, s.roll); err != nil {
 			return err
 		}
-		a.shared.Store(a.services(s, live, ring, time.Now))
+		shared := a.services(s, live, ring, time.Now)
+		shared.Passwords = passwords
+		a.shared.Store(shared)
 		return nil
 	}, func(ctx context.Context) { s.roll.keep(ctx, a.log) })
 }

@@ -87,12 +87,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.app = app.(*App)
+	if err := h.fillSources(); err != nil {
+		return fmt.Errorf("stepgate %s: %w", h.Name, err)
+	}
 	if h.site, err = h.build(); err != nil {
+		return fmt.Errorf("stepgate %s: %w", h.Name, err)
+	}
+	if err := h.openSources(ctx); err != nil {
 		return fmt.Errorf("stepgate %s: %w", h.Name, err)
 	}
 	if err := h.app.claim(h); err != nil {
 		return err
 	}
+	h.app.own.add(h)
 	if err := compileAll(ctx, &h.site); err != nil {
 		return fmt.Errorf("stepgate %s: %w", h.Name, err)
 	}
@@ -108,7 +115,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // it still knows file and line.
 func (h *Handler) build() (gateway.Site, error) {
 	none := gateway.Site{}
-	realm := cmp.Or(h.Realm, h.Name)
+	realm := h.realm()
 	until, err := h.observeUntil()
 	if err := errors.Join(checkName(h.Name), checkName(realm), h.Policy.check(), h.checkRules(), checkOrigin(h.Origin), err); err != nil {
 		return none, err
@@ -123,6 +130,9 @@ func (h *Handler) build() (gateway.Site, error) {
 	}
 	return site, nil
 }
+
+// realm is the directory of the site's people.
+func (h *Handler) realm() string { return cmp.Or(h.Realm, h.Name) }
 
 func (h *Handler) checkRules() error {
 	var errs []error
@@ -197,6 +207,7 @@ func (h *Handler) ready(ctx context.Context) *gateway.Gateway {
 	}
 	p, site := h.Policy.under(h.app.Policy).under(defaults), h.site
 	site.Rules, site.Members = p.rules(), h.app.members(site.Realm)
+	site.Links = h.app.links(h)
 	site.Idle, site.Life = time.Duration(p.SessionIdle), time.Duration(p.SessionLifetime)
 	h.gateway.CompareAndSwap(nil, gateway.New(site, *shared, h.app.pages, h.app.meters.site(h.Name), h.log))
 	return h.gateway.Load()

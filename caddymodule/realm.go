@@ -13,6 +13,9 @@ type Realm struct {
 	// Groups are the realm's people by the name of a group. What a source says
 	// of a person's groups is added.
 	Groups map[string][]string `json:"groups,omitempty"`
+	// Link lets a person who passed at one site of the realm be passed at
+	// another, by a redirect there and back. All its sites need an origin.
+	Link bool `json:"link,omitempty"`
 }
 
 // members are the groups of a realm's people, by name.
@@ -26,6 +29,32 @@ func (a *App) members(realm string) map[string][]string {
 		}
 	}
 	return by
+}
+
+// links are the addresses of the other sites of a linked realm, by name.
+func (a *App) links(h *Handler) map[string]string {
+	if r := a.Realms[h.realm()]; r == nil || !r.Link {
+		return nil
+	}
+	others := make(map[string]string)
+	for name, place := range a.places {
+		if name != h.Name && place.realm == h.realm() {
+			others[name] = place.origin
+		}
+	}
+	return others
+}
+
+// place is where a site is.
+type place struct{ realm, origin string }
+
+// note keeps where a site is.
+func (a *App) note(h *Handler) error {
+	if r := a.Realms[h.realm()]; r != nil && r.Link && h.Origin == "" {
+		return fmt.Errorf("origin: the sites of realm %s are linked, so say where this one is, as `origin https://wiki.example.com`", h.realm())
+	}
+	a.places[h.Name] = place{h.realm(), h.Origin}
+	return nil
 }
 
 func (a *App) checkRealms() error {
@@ -43,6 +72,7 @@ func (a *App) checkRealms() error {
 //
 //	realm NAME {
 //		group NAME PERSON…
+//		link  on
 //	}
 func parseRealm(d *caddyfile.Dispenser, app *App) error {
 	args := d.RemainingArgs()
@@ -61,8 +91,20 @@ func parseRealm(d *caddyfile.Dispenser, app *App) error {
 	}
 	app.Realms[args[0]] = r
 	return block(d, "realm "+args[0], words{
+		"link":  func(d *caddyfile.Dispenser) error { return parseLink(d, r) },
 		"group": func(d *caddyfile.Dispenser) error { return parseGroup(d, r) },
 	})
+}
+
+func parseLink(d *caddyfile.Dispenser, r *Realm) error {
+	var how string
+	if err := one(&how)(d); err != nil {
+		return err
+	}
+	if r.Link = how == "on"; !r.Link && how != "off" {
+		return d.Errf("link %q: it is `on` or `off`", how)
+	}
+	return nil
 }
 
 func parseGroup(d *caddyfile.Dispenser, r *Realm) error {

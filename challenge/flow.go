@@ -163,6 +163,26 @@ func (f *Flow) Submit(ctx context.Context, r Record, a Answer, v Visitor) (Resul
 	return f.check(ctx, r, a, v)
 }
 
+// Linked passes a challenge by the word of another site of the realm, where
+// the person passed before.
+func (f *Flow) Linked(ctx context.Context, r Record, v Visitor, site string) (Result, error) {
+	account, err := f.Accounts.Account(ctx, r.Subject)
+	if err != nil {
+		return Result{}, err
+	}
+	if stale(r, account) || r.Enroll {
+		return f.end(ctx, r, gone)
+	}
+	err = f.spend(ctx, r)
+	if errors.Is(err, accounts.ErrSpent) {
+		return spent, nil
+	}
+	if err == nil {
+		err = f.note(ctx, r, v, audit.ChallengeLinked, policy.Reason{Code: policy.ReasonLinked, Detail: site})
+	}
+	return Result{Passed: err == nil}, err
+}
+
 // Cancel spends a challenge that the person does not want.
 func (f *Flow) Cancel(ctx context.Context, r Record, v Visitor) error {
 	_, err := f.Challenges.Take(ctx, r.ID, f.Now())

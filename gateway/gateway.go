@@ -46,6 +46,9 @@ type Site struct {
 	// Skips are the sources of single sign-on, and when their people are not
 	// asked for a second factor.
 	Skips map[string]policy.Skip
+	// Links are the addresses of the realm's other sites that vouch for people
+	// who passed there, by name.
+	Links map[string]string
 	// Allow are the groups whose people may come; empty: everybody. Members
 	// are the groups of the realm's own people, by name.
 	Allow   []string
@@ -66,6 +69,8 @@ type Services struct {
 	Flow     *challenge.Flow
 	Trail    audit.Trail
 	Now      func() time.Time
+	// Passwords prove people on Stepgate's own sign-in page.
+	Passwords *firstfactor.Passwords
 }
 
 // Meter counts. Its methods are called for every request.
@@ -82,6 +87,7 @@ type Gateway struct {
 	meter       Meter
 	log         *slog.Logger
 	recent      *recent
+	flights     *flights
 	cookie      string       // how the session's begins
 	identity    *match.Names // headers that only we, or a source, may say
 	credentials *match.Names // headers by which the console could know a person
@@ -94,7 +100,7 @@ func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.L
 	for _, source := range site.Asserted {
 		identity = identity.With(match.NewNames(spoken(source)...))
 	}
-	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(),
+	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(), flights: newFlights(),
 		cookie: sessions.CookieName(site.Name) + "=", identity: identity,
 		credentials: credentials, heeded: credentials.With(identity).With(match.Overrides)}
 }
@@ -244,7 +250,7 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	if !v.verified() { // with a second factor both decide nothing
 		f.Public, f.Navigation = g.public(v.Request), v.navigates()
 	}
-	v.attempt, err = g.site.Console.Attempt(v.Request, v.verified())
+	v.attempt, err = g.attemptOf(v)
 	f.Login = v.attempt != nil
 	return f, err
 }

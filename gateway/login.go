@@ -29,7 +29,11 @@ var errTunnel = errors.New("a tunnel (RFC 8441) with credentials")
 // browser is at level none before the console hears of it, and stays there
 // if the outcome gets lost.
 func (g *Gateway) login(v *visit) error {
-	if v.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	proven, err := g.provesStart(v)
+	if err != nil {
+		return g.fault(v, err)
+	}
+	if v.crossSite() && !proven {
 		// Another site signs the browser in as somebody: its own person,
 		// perhaps, to whom the next work would be attributed.
 		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"},
@@ -37,6 +41,9 @@ func (g *Gateway) login(v *visit) error {
 	}
 	if v.Method == http.MethodConnect {
 		return g.malformed(v, errTunnel)
+	}
+	if v.attempt.Basic != "" {
+		return g.basicLogin(v)
 	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
@@ -50,13 +57,17 @@ func (g *Gateway) login(v *visit) error {
 	return g.judge(ctx, v, held)
 }
 
-// drop ends the browser's session for a new login.
+// drop ends the browser's session for a new login, and what it had begun at an
+// issuer.
 func (g *Gateway) drop(ctx context.Context, v *visit) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := g.voidStarts(ctx, v); err != nil {
+		return err
+	}
 	if v.session == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
 	return g.endIn(ctx, v, policy.ReasonNewLogin)
 }
 
@@ -231,6 +242,7 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 		func() error { return g.svc.Sessions.Start(ctx, live) },
 		func() error { return g.hold(ctx, l, live, rec) },
 		func() error { return g.svc.Flow.Begin(ctx, rec, visitor, d.Reasons) },
+		func() error { return g.follow(ctx, live, l.who.Issued()) },
 	)
 	if err != nil {
 		return g.fault(l.visit, err)
@@ -279,7 +291,7 @@ func (g *Gateway) bound(r challenge.Record) []string {
 
 // onlyCookies tells that neither headers nor body of the answer hold a token.
 func (l *proof) onlyCookies() bool {
-	return !slices.ContainsFunc(l.verdict.Credentials, func(c firstfactor.Credential) bool { return c.Cookie == "" })
+	return !slices.ContainsFunc(l.verdict.Credentials, func(c firstfactor.Credential) bool { return c.Cookie == "" && !c.Basic })
 }
 
 // withoutCredentials lets status and body pass, for consoles whose script
@@ -294,10 +306,10 @@ func (g *Gateway) withoutCredentials(l *proof) {
 // admit begins a verified session without a challenge: by a recent pass, or by
 // the evidence of single sign-on. Both are in the audit trail first.
 func (g *Gateway) admit(ctx context.Context, l *proof, d policy.Decision) (*sessions.Session, *http.Cookie, error) {
-	event := audit.LoginReleased
-	rec := g.recordOf(l)
+	event, rec := audit.LoginReleased, g.recordOf(l)
 	rec.AuthTime, rec.Idle = rec.BeganAt, g.site.Idle
 	rec.ExpiresAt = capped(rec.BeganAt.Add(g.site.Life), l.who)
+	rec.Passed = d.Reasons[0].Code == policy.ReasonRecentPass
 	if d.Reasons[0].Code == policy.ReasonSingleSignOn {
 		event = audit.LoginSignedOn
 		if e, _ := l.who.Evidence(); !e.AuthTime.IsZero() {
@@ -310,7 +322,11 @@ func (g *Gateway) admit(ctx context.Context, l *proof, d policy.Decision) (*sess
 	if err := g.record(ctx, l.visit, event, rec.Subject, l.reference, d.Reasons...); err != nil {
 		return nil, nil, err
 	}
-	return g.svc.Sessions.Admit(ctx, rec, l.tokens()...)
+	live, ck, err := g.svc.Sessions.Admit(ctx, rec, l.tokens()...)
+	if err == nil {
+		err = g.follow(ctx, live, l.who.Issued())
+	}
+	return live, ck, err
 }
 
 // releaseAtOnce sends the console's answer to a person who is not asked.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/stepgate/stepgate/challenge"
@@ -39,6 +40,10 @@ func (g *Gateway) own(v *visit) error {
 		return g.plainHTTP(v)
 	case path == Base+"/challenge":
 		return g.onChallenge(v)
+	case path == signOutPath:
+		return g.onSignOut(v)
+	case path == linkBase:
+		return g.onLink(v)
 	case path == signInBase || strings.HasPrefix(path, signInBase+"/"):
 		return g.onSignIn(v, strings.TrimPrefix(path[len(signInBase):], "/"))
 	case path == Base+"/cancel" && v.Method == http.MethodPost:
@@ -71,6 +76,11 @@ func (g *Gateway) onChallenge(v *visit) error {
 	if done || err != nil {
 		return err
 	}
+	if led, err := g.askElsewhere(ctx, v, rec); led {
+		return err
+	} else if err != nil {
+		return g.fault(v, err)
+	}
 	visitor, err := g.visitor(ctx, v, rec.Subject)
 	if err != nil {
 		return g.fault(v, err)
@@ -98,7 +108,7 @@ func (g *Gateway) onChallenge(v *visit) error {
 // conclude turns a result of the flow into an answer.
 func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, result challenge.Result) error {
 	if result.Passed {
-		return g.release(ctx, v, rec, result.AMR)
+		return g.release(ctx, v, rec, pass{amr: slices.Concat(v.session.AMR, result.AMR), at: g.svc.Now()})
 	}
 	if result.Over {
 		if err := g.svc.Sessions.End(ctx, v.session); err != nil {
@@ -106,6 +116,9 @@ func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, 
 		}
 	}
 	if result.Anew {
+		if len(g.site.SignIns) > 0 {
+			return g.gone(v) // a redirect could go on to an issuer, which the policy of our forms forbids
+		}
 		return redirect(v, g.signInPath("/"))
 	}
 	if n, ok := result.View.(templates.Notice); ok {

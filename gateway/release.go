@@ -5,7 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
+	"time"
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
@@ -13,9 +13,16 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
+// pass is how and when a person passed.
+type pass struct {
+	amr   []string
+	at    time.Time
+	until time.Time // zero: as long as the site's sessions live
+}
+
 // release follows a pass: the session becomes verified, the browser known,
 // and the console's answer goes out.
-func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, amr []string) error {
+func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, by pass) error {
 	held, err := g.heldFor(ctx, v, rec)
 	lost := errors.Is(err, escrow.ErrNotFound)
 	if err != nil && !lost {
@@ -25,7 +32,8 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 	if !lost && goesTo(rec, held) == "" {
 		waits = shownID(rec.ID)
 	}
-	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, slices.Concat(v.session.AMR, amr), waits, g.site.Idle, g.site.Life)
+	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, sessions.Raised{AMR: by.amr, AuthTime: by.at, Waiting: waits,
+		Idle: g.site.Idle, Life: g.lifeOf(by)})
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
 	}
@@ -33,7 +41,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 		// The challenge is spent: without a session the person can begin again.
 		return g.fault(v, errors.Join(err, g.svc.Sessions.End(ctx, v.session)))
 	}
-	if err := g.knowBrowser(ctx, v, live); err != nil {
+	if err := errors.Join(g.followRaised(ctx, live), g.knowBrowser(ctx, v, live, by.at)); err != nil {
 		return g.fault(v, err)
 	}
 	http.SetCookie(v.w, ck)
@@ -42,6 +50,14 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, a
 		return g.goOn(v, localPath(rec.ReturnTo)) // the console will ask to sign in again
 	}
 	return g.send(ctx, v, rec, held)
+}
+
+// lifeOf is how long a session may live.
+func (g *Gateway) lifeOf(by pass) time.Duration {
+	if by.until.IsZero() {
+		return g.site.Life
+	}
+	return min(g.site.Life, by.until.Sub(g.svc.Now()))
 }
 
 // heldFor is the console's answer that waits for a challenge, ErrNotFound if
@@ -64,12 +80,12 @@ func goesTo(rec challenge.Record, held escrow.Held) string {
 
 // knowBrowser marks the browser, so that strangers' failures do not lock this
 // person out of it.
-func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session) error {
+func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session, passed time.Time) error {
 	mark, ck, err := g.svc.Sessions.Mark(g.browser(v))
 	if err != nil {
 		return err
 	}
-	if err := g.svc.Accounts.KnowBrowser(ctx, live.Subject, mark.Digest(live.Subject), g.svc.Now()); err != nil {
+	if err := g.svc.Accounts.KnowBrowser(ctx, live.Subject, mark.Digest(live.Subject), passed); err != nil {
 		return err
 	}
 	http.SetCookie(v.w, ck)

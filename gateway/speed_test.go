@@ -96,7 +96,7 @@ func (v *verified) signIn(t testing.TB, live *sessions.Sessions) {
 		Challenge: "c", BeganAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour})
 	fatal(t, err)
 	fatal(t, live.Start(t.Context(), first))
-	raised, ck, err := live.Raise(t.Context(), first, nil, "", time.Hour, time.Hour)
+	raised, ck, err := live.Raise(t.Context(), first, sessions.Raised{Idle: time.Hour, Life: time.Hour})
 	fatal(t, err)
 	h := http.Header{"Set-Cookie": {consoleSession}}
 	v.gateway.site.Console.SealCookies(h, firstfactor.Keeper{Site: "console", Boxes: raised.Cookies}, now)

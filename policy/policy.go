@@ -55,7 +55,18 @@ const (
 	ReasonFederatedOnly  Code = "only_ever_federated"
 	ReasonNotFresh       Code = "single_sign_on_not_fresh"
 	ReasonNotInGroup     Code = "not_in_an_allowed_group"
+	ReasonLinked         Code = "passed_at_linked_site"
 	ReasonAssertion      Code = "assertion_invalid"
+	ReasonIssuer         Code = "issuer_unavailable"
+	ReasonSignInGone     Code = "sign_in_gone"
+	ReasonSignInDenied   Code = "sign_in_denied"
+	ReasonSignedOut      Code = "signed_out"
+	ReasonIssuerLogout   Code = "issuer_logout"
+	ReasonWrongPassword  Code = "wrong_password"
+	ReasonUnknownName    Code = "unknown_name"
+	ReasonNoLink         Code = "no_such_link"
+	ReasonBusy           Code = "too_many_passwords"
+	ReasonAdministrator  Code = "administrator"
 )
 
 // Protection is how far login protection goes.

@@ -99,7 +99,7 @@ func TestNoEntryOfALoadThatWasOvertaken(t *testing.T) {
 func TestShortSessionsAreTouchedInTime(t *testing.T) {
 	s, m, c := service(t)
 	live, _ := begin(t, s)
-	_, ck, err := s.Raise(t.Context(), live, nil, "", time.Minute, time.Hour)
+	_, ck, err := s.Raise(t.Context(), live, Raised{Idle: time.Minute, Life: time.Hour})
 	check(t, err)
 	for range 100 {
 		c.sleep(5 * time.Second)

@@ -245,20 +245,27 @@ func (s *Sessions) Start(ctx context.Context, live *Session) error {
 	return s.Store.Create(ctx, live.Record)
 }
 
-// Raise makes a first_factor session verified, for lifetime and with idle
-// from now on, under a new token and the same family. The old token is void:
-// of two parallel calls one gets ErrNotFound. waiting names an answer of the
-// console that is to be shown at the first page load, if there is one.
-func (s *Sessions) Raise(ctx context.Context, live *Session, amr []string, waiting string, idle, lifetime time.Duration) (*Session, *http.Cookie, error) {
+// Raised is what becomes of a session whose person passed.
+type Raised struct {
+	AMR      []string // of the first factor and the second
+	AuthTime time.Time
+	Waiting  string // an answer of the console that is to be shown at the first page load
+	Idle     time.Duration
+	Life     time.Duration // from now on
+}
+
+// Raise makes a first_factor session verified, under a new token and the same
+// family. The old token is void: of two parallel calls one gets ErrNotFound.
+func (s *Sessions) Raise(ctx context.Context, live *Session, to Raised) (*Session, *http.Cookie, error) {
 	if live.Level != identity.FirstFactor {
 		return nil, nil, errors.New("sessions: only a first_factor session can be raised")
 	}
 	cl := claim{family: live.Family}.withToken(live.Subject)
 	rec, now := live.Record, s.Now()
-	rec.ID, rec.Level = cl.token.id(), identity.Verified
-	rec.AMR, rec.AuthTime, rec.SeenAt = amr, now, now
-	rec.Challenge, rec.Waiting = "", waiting
-	rec.Idle, rec.ExpiresAt = idle, now.Add(lifetime)
+	rec.ID, rec.Level, rec.Passed = cl.token.id(), identity.Verified, true
+	rec.AMR, rec.AuthTime, rec.SeenAt = to.AMR, to.AuthTime, now
+	rec.Challenge, rec.Waiting = "", to.Waiting
+	rec.Idle, rec.ExpiresAt = to.Idle, now.Add(to.Life)
 	ck, err := s.cookieFor(rec.Site, cl)
 	if err != nil {
 		return nil, nil, err

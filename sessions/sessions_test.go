@@ -83,6 +83,17 @@ func (m *memory) End(_ context.Context, id ID) (Record, error) {
 	return r, nil
 }
 
+func (m *memory) List(_ context.Context, who identity.Subject, now time.Time) (all []Record, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		if r.Subject == who && now.Before(r.ExpiresAt) && now.Before(r.SeenAt.Add(r.Idle)) {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
 func (m *memory) EndSubject(_ context.Context, who identity.Subject) (ids []ID, _ error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,7 +181,7 @@ func begin(t testing.TB, s *Sessions, tokens ...string) (*Session, *http.Cookie)
 func verified(t testing.TB, s *Sessions) (*Session, *http.Cookie) {
 	t.Helper()
 	live, _ := begin(t, s)
-	live, ck, err := s.Raise(t.Context(), live, []string{"otp"}, "", time.Hour, 24*time.Hour)
+	live, ck, err := s.Raise(t.Context(), live, Raised{AMR: []string{"otp"}, AuthTime: s.Now(), Idle: time.Hour, Life: 24 * time.Hour})
 	check(t, err)
 	return live, ck
 }
@@ -190,7 +201,7 @@ func TestRule7LevelsChangeOnlyUpOnceAndUnderANewValue(t *testing.T) {
 	if first.Level != identity.FirstFactor {
 		t.Fatalf("it begins at %v", first.Level)
 	}
-	raised, next, err := s.Raise(t.Context(), first, []string{"otp"}, "", time.Hour, time.Hour)
+	raised, next, err := s.Raise(t.Context(), first, Raised{AMR: []string{"otp"}, AuthTime: s.Now(), Idle: time.Hour, Life: time.Hour})
 	check(t, err)
 	if next.Value == ck.Value || raised.ID == first.ID || raised.Family != first.Family || raised.Level != identity.Verified {
 		t.Error("the value, the token or the family is wrong after the pass")
@@ -198,7 +209,7 @@ func TestRule7LevelsChangeOnlyUpOnceAndUnderANewValue(t *testing.T) {
 	if s.alive(t, ck.Value) || !s.alive(t, next.Value) {
 		t.Error("the old value lives, or the new one does not")
 	}
-	if _, _, err := s.Raise(t.Context(), raised, nil, "", time.Hour, time.Hour); err == nil {
+	if _, _, err := s.Raise(t.Context(), raised, Raised{Idle: time.Hour, Life: time.Hour}); err == nil {
 		t.Error("a verified session is raised")
 	}
 	if again, other := begin(t, s); again.Family == first.Family || other.Value == ck.Value {
@@ -218,7 +229,7 @@ func TestRaiseInParallel(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if _, _, err := s.Raise(t.Context(), live, nil, "", time.Hour, time.Hour); err == nil {
+			if _, _, err := s.Raise(t.Context(), live, Raised{Idle: time.Hour, Life: time.Hour}); err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, ErrNotFound) {
 				t.Error(err)
@@ -241,7 +252,7 @@ func TestARaiseDoesNotLeaveTheOldSessionNear(t *testing.T) {
 	live, ck := begin(t, s)
 	slow := &slowReplace{memory: m, s: s, value: ck.Value, t: t}
 	s.Store = slow
-	_, _, err := s.Raise(t.Context(), live, nil, "", time.Hour, time.Hour)
+	_, _, err := s.Raise(t.Context(), live, Raised{Idle: time.Hour, Life: time.Hour})
 	check(t, err)
 	s.Store = m
 	if s.alive(t, ck.Value) {

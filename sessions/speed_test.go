@@ -50,7 +50,7 @@ func begun(t testing.TB) (*Sessions, *oneRecord, string) {
 	live, _, err := s.Begin(Record{Site: "console", BeganAt: now, ExpiresAt: now.Add(time.Hour), Idle: time.Hour})
 	check(t, err)
 	check(t, s.Start(t.Context(), live))
-	_, ck, err := s.Raise(context.Background(), live, nil, "", time.Hour, time.Hour)
+	_, ck, err := s.Raise(context.Background(), live, Raised{Idle: time.Hour, Life: time.Hour})
 	check(t, err)
 	return s, store, ck.Value
 }

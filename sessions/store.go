@@ -38,6 +38,7 @@ type Record struct {
 	AMR       []string  // RFC 8176 values of what was proved
 	BeganAt   time.Time // when the first factor was proved
 	AuthTime  time.Time // when the second one was; zero below Verified
+	Passed    bool      // verified by a second factor of ours, and not by what others say
 	SeenAt    time.Time // last use, at most a minute old
 	ExpiresAt time.Time // absolute
 	Idle      time.Duration
@@ -70,6 +71,8 @@ type Store interface {
 	Touch(ctx context.Context, seen map[ID]time.Time) error
 	// End removes one session and returns it; ErrNotFound if it is gone.
 	End(ctx context.Context, id ID) (Record, error)
+	// List returns all of a subject's sessions that Find would find.
+	List(ctx context.Context, s identity.Subject, now time.Time) ([]Record, error)
 	// EndSubject removes all sessions of a subject and returns their ids.
 	EndSubject(ctx context.Context, s identity.Subject) ([]ID, error)
 }

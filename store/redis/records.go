@@ -12,17 +12,30 @@ import (
 )
 
 // levels are stored as letters: a number would change its meaning with the
-// order of the constants.
-const levels = "nfv"
+// order of the constants. "s" is verified as well, by what others say.
+const levels = "nfvs"
 
-var levelOf = []identity.Level{identity.None, identity.FirstFactor, identity.Verified}
+var levelOf = []identity.Level{identity.None, identity.FirstFactor, identity.Verified, identity.Verified}
+
+// letter is a session's level. Only a verified one can have passed.
+func letter(r *sessions.Record) (byte, error) {
+	i := slices.Index(levelOf, r.Level)
+	if i < 0 || r.Passed && r.Level != identity.Verified {
+		return 0, errRecord
+	}
+	if r.Level == identity.Verified && !r.Passed {
+		return 's', nil
+	}
+	return levels[i], nil
+}
 
 var errRecord = errors.New("the record cannot be stored")
 
 // encodeSession begins with what the scripts read.
 func encodeSession(r *sessions.Record) ([]byte, error) {
-	level, subject := slices.Index(levelOf, r.Level), r.Subject.String()
-	if level < 0 || len(subject) > math.MaxUint16 || r.Idle < 0 {
+	level, err := letter(r)
+	subject := r.Subject.String()
+	if err != nil || len(subject) > math.MaxUint16 || r.Idle < 0 {
 		return nil, errRecord
 	}
 	w := make(writer, 0, 256)
@@ -32,7 +45,7 @@ func encodeSession(r *sessions.Record) ([]byte, error) {
 	w.byte(version)
 	w.uint16(len(subject))
 	w.raw([]byte(subject))
-	w.byte(levels[level])
+	w.byte(level)
 	w.raw(r.Family[:])
 	w.time(r.BeganAt)
 	w.time(r.AuthTime)
@@ -51,7 +64,7 @@ func decodeSession(id sessions.ID, value string) (sessions.Record, error) {
 	r := sessions.Record{ID: id, SeenAt: in.time(), ExpiresAt: in.time(), Idle: duration(in.ms())}
 	in.version()
 	r.Subject = in.subject(int(in.number(2)))
-	r.Level = in.level()
+	r.Level, r.Passed = in.level()
 	in.raw(r.Family[:])
 	r.BeganAt, r.AuthTime = in.time(), in.time()
 	for _, field := range []*string{&r.Site, &r.Source, &r.Challenge, &r.Waiting, &r.Address, &r.Browser} {
@@ -74,13 +87,13 @@ func duration(ms int64) time.Duration {
 	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
-func (in *reader) level() identity.Level {
+func (in *reader) level() (level identity.Level, passed bool) {
 	letter := in.byte()
 	if i := slices.Index([]byte(levels), letter); i >= 0 {
-		return levelOf[i]
+		return levelOf[i], letter == 'v'
 	}
 	in.take(-1)
-	return identity.None
+	return identity.None, false
 }
 
 // subject reads "realm/name"; a realm has no slash.

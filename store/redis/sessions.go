@@ -2,9 +2,12 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/sessions"
@@ -99,6 +102,29 @@ func (s *Store) End(ctx context.Context, id sessions.ID) (sessions.Record, error
 	keys := []string{s.keys.logOf(shard), s.keys.session(id)}
 	value, err := s.run(ctx, endSession, keys, s.ending(shard, id[:], s.keys.indexes(shard))...).Text()
 	return s.session(id, value, err)
+}
+
+// listed bounds what List reads: a person has a few sessions, a script that
+// keeps no cookie may have made more.
+const listed = 200
+
+// List implements sessions.Store, with the sessions that live longest.
+func (s *Store) List(ctx context.Context, who identity.Subject, now time.Time) (all []sessions.Record, err error) {
+	ids, err := s.client.ZRangeArgs(ctx, goredis.ZRangeArgs{Key: s.keys.index(who), Stop: listed - 1, Rev: true}).Result()
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	for _, id := range ids {
+		r, err := s.Find(ctx, sessions.ID([]byte(id)), now)
+		if errors.Is(err, sessions.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 // EndSubject implements sessions.Store.

@@ -4,11 +4,13 @@ package sqlite
 // at the instant that the caller names.
 const (
 	sessionColumns = `id, family, site, source, realm, name, level, amr, began_at, auth_time,
-		seen_at, expires_at, idle, challenge, waiting, bound, address, browser, member_of`
+		seen_at, expires_at, idle, challenge, waiting, bound, address, browser, member_of, passed`
 	insertSession = `INSERT INTO sessions (` + sessionColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	findSession = `SELECT ` + sessionColumns + ` FROM sessions
 		WHERE id = ? AND expires_at > ? AND seen_at > ? - idle`
+	listSessions = `SELECT ` + sessionColumns + ` FROM sessions
+		WHERE realm = ? AND name = ? AND expires_at > ? AND seen_at > ? - idle`
 	touchSession = `UPDATE sessions SET seen_at = ?
 		WHERE id = ? AND seen_at < ? AND seen_at > ? - idle`
 	endSession    = `DELETE FROM sessions WHERE id = ? RETURNING ` + sessionColumns

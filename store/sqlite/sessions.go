@@ -87,6 +87,19 @@ func (s *Sessions) End(ctx context.Context, id sessions.ID) (r sessions.Record, 
 	return rows.Whole(r, err)
 }
 
+// List implements sessions.Store.
+func (s *Sessions) List(ctx context.Context, who identity.Subject, now time.Time) (all []sessions.Record, err error) {
+	err = s.f.write(ctx, func(tx *sql.Tx) error {
+		found, err := tx.QueryContext(ctx, listSessions, who.Realm, who.Name, rows.Nanos(now), rows.Nanos(now))
+		if err != nil {
+			return err
+		}
+		all, err = rows.Collect(found, sessionFields)
+		return err
+	})
+	return rows.Whole(all, err)
+}
+
 // EndSubject implements sessions.Store.
 func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) (ids []sessions.ID, err error) {
 	err = s.f.write(ctx, func(tx *sql.Tx) error {
@@ -104,13 +117,13 @@ func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) (ids []
 func sessionValues(r *sessions.Record) []any {
 	return []any{r.ID[:], r.Family[:], r.Site, r.Source, r.Subject.Realm, r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.Nanos(r.BeganAt), rows.Nanos(r.AuthTime), rows.Nanos(r.SeenAt), rows.Nanos(r.ExpiresAt),
-		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser, rows.List(&r.Groups)}
+		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser, rows.List(&r.Groups), r.Passed}
 }
 
 func sessionFields(r *sessions.Record) []any {
 	return []any{rows.Fixed(r.ID[:]), rows.Fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.At(&r.BeganAt), rows.At(&r.AuthTime), rows.At(&r.SeenAt), rows.At(&r.ExpiresAt),
-		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser, rows.List(&r.Groups)}
+		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser, rows.List(&r.Groups), &r.Passed}
 }
 
 // level stores and reads a level.

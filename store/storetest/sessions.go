@@ -35,6 +35,7 @@ func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
 		"touch, crowd":   sessionTouchCrowd,
 		"touch, many":    sessionTouchMany,
 		"replace":        sessionReplace,
+		"list":           sessionList,
 		"replace, crowd": sessionReplaceCrowd,
 		"end, crowd":     sessionEndCrowd,
 		"end subject":    sessionEndSubject,
@@ -55,7 +56,7 @@ func newSessionOf(who identity.Subject, now time.Time) sessions.Record {
 		Site: "wiki", Source: "console", Subject: who, Level: identity.Verified, AMR: []string{"pwd", "otp"},
 		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
 		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1", Waiting: "shown/c1",
-		Bound: [][]byte{{1, 0, 255}, {2}}, Groups: []string{"staff/it", "用户"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
+		Bound: [][]byte{{1, 0, 255}, {2}}, Passed: true, Groups: []string{"staff/it", "用户"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
 	}
 	_, _ = rand.Read(r.ID[:])
 	r.ID[0] = sessions.ShardOf(who)
@@ -213,6 +214,31 @@ func sessionTouchCrowd(t *testing.T, s sessions.Store) {
 	got, err := s.Find(ctx, r.ID, now.Add(time.Minute))
 	must(t, err)
 	same(t, "the latest holds", got.SeenAt, now.Add((crowd-1)*time.Second))
+}
+
+// sessionList: what Find finds, of one subject, also what others say of it.
+func sessionList(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	mine, said, over, other := newSession(now), newSession(now), newSession(now), newSessionOf(identity.Subject{Realm: alice.Realm, Name: "bob"}, now)
+	said.Passed = false
+	over.Idle = time.Minute
+	for _, r := range []sessions.Record{mine, said, over, other} {
+		must(t, s.Create(ctx, r))
+	}
+	got, err := s.List(ctx, alice, now.Add(2*time.Minute))
+	must(t, err)
+	if len(got) != 2 {
+		t.Fatalf("%d sessions", len(got))
+	}
+	if got[0].ID != mine.ID {
+		got[0], got[1] = got[1], got[0]
+	}
+	sameSession(t, got[0], mine)
+	sameSession(t, got[1], said)
+	none, err := s.List(ctx, identity.Subject{Realm: alice.Realm, Name: "carol"}, now)
+	if err != nil || len(none) != 0 {
+		t.Errorf("of nobody: %v, %v", none, err)
+	}
 }
 
 func sessionReplace(t *testing.T, s sessions.Store) {
