@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -45,9 +46,10 @@ func parseSite(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 }
 
 // checkWhole finds what only the whole can tell. A preset in a file is not
-// opened: a Caddyfile can be adapted on a machine that does not have it.
+// opened: a Caddyfile can be adapted on a machine that does not have it, nor
+// what placeholders stand for.
 func (h *Handler) checkWhole() error {
-	if slices.ContainsFunc(h.FirstFactor, func(s Source) bool { return s.Console != nil && isFile(s.Console.Preset) }) {
+	if slices.ContainsFunc(h.FirstFactor, func(s Source) bool { return s.unfilled() || s.Console != nil && isFile(s.Console.Preset) }) {
 		return nil
 	}
 	_, err := h.build()
@@ -147,18 +149,25 @@ func parseConsole(h httpcaddyfile.Helper) (Source, error) {
 			return Source{}, d.WrapErr(err)
 		}
 	}
-	return Source{Console: c}, block(d, "first_factor console", consoleWords(h, c))
+	source := Source{Console: c}
+	known := consoleWords(h, c)
+	maps.Copy(known, skipWords(&source.Skip))
+	err := block(d, "first_factor console", known)
+	return source, err
 }
 
 func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
 	return words{
-		"login_page":     one(&c.LoginPage),
-		"login":          func(d *caddyfile.Dispenser) error { return parseLogin(h, c) },
-		"subject":        func(d *caddyfile.Dispenser) error { return parseSubject(d, c) },
-		"session_cookie": some(&c.SessionCookies),
-		"session_header": some(&c.SessionHeaders),
-		"session_token":  func(d *caddyfile.Dispenser) error { return parseToken(d, c) },
-		"rolling":        none(&c.Rolling),
+		"login_page":      one(&c.LoginPage),
+		"login":           func(d *caddyfile.Dispenser) error { return parseLogin(h, c) },
+		"subject":         func(d *caddyfile.Dispenser) error { return parseSubject(d, c) },
+		"session_cookie":  some(&c.SessionCookies),
+		"session_header":  some(&c.SessionHeaders),
+		"session_token":   func(d *caddyfile.Dispenser) error { return parseToken(d, c) },
+		"session_field":   some(&c.SessionFields),
+		"session_message": some(&c.SessionMessages),
+		"problem":         func(d *caddyfile.Dispenser) error { return parseProblem(d, c) },
+		"rolling":         none(&c.Rolling),
 	}
 }
 
@@ -167,7 +176,9 @@ func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
 //	login MATCH {
 //		username form FIELD [anywhere]
 //		username json /pointer
+//		username basic
 //		field    NAME VALUE
+//		federated ISSUER…
 //		success  CONDITION
 //		failure  CONDITION
 //		hold     all|cookies
@@ -181,11 +192,12 @@ func parseLogin(h httpcaddyfile.Helper, c *firstfactor.Console) error {
 	}
 	at := *d
 	err = block(d, "login", words{
-		"username": func(d *caddyfile.Dispenser) error { return parseUsername(d, &l.Username) },
-		"field":    func(d *caddyfile.Dispenser) error { return parseField(d, &l) },
-		"success":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Success) },
-		"failure":  func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Failure) },
-		"hold":     func(d *caddyfile.Dispenser) error { return parseHold(d, &l.Hold) },
+		"federated": func(d *caddyfile.Dispenser) error { return parseFederated(d, &l) },
+		"username":  func(d *caddyfile.Dispenser) error { return parseUsername(d, &l.Username) },
+		"field":     func(d *caddyfile.Dispenser) error { return parseField(d, &l) },
+		"success":   func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Success) },
+		"failure":   func(d *caddyfile.Dispenser) error { return parseCondition(d, &l.Failure) },
+		"hold":      func(d *caddyfile.Dispenser) error { return parseHold(d, &l.Hold) },
 	})
 	if err != nil {
 		return err
@@ -210,11 +222,15 @@ func parseHold(d *caddyfile.Dispenser, into *firstfactor.Hold) error {
 
 func parseUsername(d *caddyfile.Dispenser, f *firstfactor.Field) error {
 	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "basic" {
+		f.Basic = true
+		return nil
+	}
 	if len(args) == 3 && args[0] == "form" && args[2] == "anywhere" {
 		f.Anywhere, args = true, args[:2]
 	}
 	if len(args) != 2 || args[1] == "" || args[0] != "form" && args[0] != "json" {
-		return d.Err("username takes the kind and the field, as `username form user` or `username json /user`")
+		return d.Err("username takes the kind and the field, as `username form user` or `username json /user`; or `username basic`")
 	}
 	if args[0] == "form" {
 		f.Form = args[1]

@@ -13,7 +13,11 @@ import (
 // sourceKinds read what follows `first_factor KIND`: the rest of the line, and
 // the block. The dispenser stands on KIND.
 var sourceKinds = map[string]func(h httpcaddyfile.Helper) (Source, error){
-	"console": parseConsole,
+	"console":  parseConsole,
+	"password": parsePassword,
+	"jwt":      parseJWT,
+	"header":   parseHeader,
+	"caddy":    parseCaddy,
 }
 
 // parseFirstFactor reads `first_factor KIND …`.

@@ -54,6 +54,10 @@ func allWords(t *testing.T) (all []string) {
 		"{\nstepgate {\naccounts postgres a {\n?\n}\n}\n}\n",
 		fmt.Sprintf(site, "?"),
 		fmt.Sprintf(site, "first_factor console {\n?\n}"),
+		fmt.Sprintf(site, "first_factor password {\n?\n}"),
+		fmt.Sprintf(site, "first_factor jwt {\n?\n}"),
+		fmt.Sprintf(site, "first_factor header Remote-User {\n?\n}"),
+		fmt.Sprintf(site, "first_factor caddy {\n?\n}"),
 		fmt.Sprintf(site, "first_factor console {\nlogin /login {\n?\n}\n}"),
 		fmt.Sprintf(site, "first_factor console {\nsubject cookie a {\n?\n}\n}"),
 	} {

@@ -30,6 +30,7 @@ func TestJSONEqualsCaddyfile(t *testing.T) {
 	t.Setenv("HELPDESK", "4321")
 	t.Setenv("SECRET", "hunter2")
 	t.Setenv("REDIS", "r1")
+	t.Setenv("PROXY", "10.1.2.3")
 	goldenInputs(t, func(t *testing.T, input string) {
 		input = strings.ReplaceAll(input, "/etc/stepgate", etc)
 		input = strings.ReplaceAll(input, "/srv/pages", etc+"/pages")
@@ -57,6 +58,7 @@ func operatorFiles(t *testing.T) string {
 	writeFile(t, filepath.Join(etc, "help.txt"), "Call 4321.\n")
 	writeFile(t, filepath.Join(etc, "secret"), "hunter2\n")
 	writeCertificate(t, filepath.Join(etc, "ca.pem"), filepath.Join(etc, "ca.key"))
+	writeFile(t, filepath.Join(etc, "jwks.json"), readFile(t, "../firstfactor/testdata/openssl/keys.json"))
 	writeFile(t, filepath.Join(etc, "crm.json"), readFile(t, "../firstfactor/presets/dokuwiki.json"))
 	return etc
 }
@@ -184,6 +186,14 @@ func TestJSONRefused(t *testing.T) {
 		"policy":              {`"name":"a","policy":{"session_idle":"1s"},` + console, `{}`, "session_idle: "},
 		"preset":              {`"name":"a","first_factor":[{"console":{"preset":"nonsense"}}]`, `{}`, "there is no preset"},
 		"preset_file":         {`"name":"a","first_factor":[{"console":{"preset":"./nonsense.json"}}]`, `{}`, "nonsense.json"},
+		"jwt_no_audience":     {`"name":"a","first_factor":[{"jwt":{"issuer":"i","jwks":"https://i/keys"}}]`, `{}`, "audience: say"},
+		"jwt_none":            {`"name":"a","first_factor":[{"jwt":{"issuer":"i","audience":["a"],"jwks":"https://i/keys","algorithms":["none"]}}]`, `{}`, "checked with a public key"},
+		"jwt_file":            {`"name":"a","first_factor":[{"jwt":{"issuer":"i","audience":["a"],"jwks":"/nonsense.json"}}]`, `{}`, "/nonsense.json"},
+		"jwt_env":             {`"name":"a","first_factor":[{"jwt":{"issuer":"{env.STEPGATE_MISSING}","audience":["a"],"jwks":"https://i/keys"}}]`, `{}`, "issuer: "},
+		"header_no_proxies":   {`"name":"a","first_factor":[{"header":{"name":"Remote-User"}}]`, `{}`, "trusted_proxies: name"},
+		"header_everybody":    {`"name":"a","first_factor":[{"header":{"name":"Remote-User","trusted_proxies":["::/0"]}}]`, `{}`, "this is everybody"},
+		"header_skip":         {`"name":"a","first_factor":[{"header":{"name":"Remote-User","trusted_proxies":["10.1.2.3"]},"skip":{"mode":"amr","values":["mfa"]}}]`, `{}`, "always or never"},
+		"caddy_max_age":       {`"name":"a","first_factor":[{"caddy":{},"skip":{"mode":"always","max_age":"8h"}}]`, `{}`, "always or never"},
 		"app_factor":          {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
 		"app_policy":          {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
 		"app_keys":            {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},

@@ -18,6 +18,14 @@ import (
 type Source struct {
 	// Console watches the console's own login.
 	Console *firstfactor.Console `json:"console,omitempty"`
+	// Password is Stepgate's own sign-in page, for consoles that have no login.
+	Password *firstfactor.Password `json:"password,omitempty"`
+	// JWT proves people by a signed token that each of their requests carries.
+	JWT *firstfactor.JWT `json:"jwt,omitempty"`
+	// Header proves people by the word of an authenticating proxy in front.
+	Header *firstfactor.Header `json:"header,omitempty"`
+	// Caddy proves people by whatever auth handler ran before.
+	Caddy *firstfactor.CaddyUser `json:"caddy,omitempty"`
 	// Skip says whom of this source's people is not asked for a second factor.
 	// Default: everybody whose assertion Stepgate itself validates, as the
 	// clouds do it; nobody who is only said to be somebody.
@@ -73,6 +81,9 @@ func (h *Handler) joinSources(site *gateway.Site) error {
 			return err
 		}
 	}
+	if err := h.checkOwnPage(); err != nil {
+		return err
+	}
 	if site.Console.LoginPage != "" && len(site.SignIns) > 0 { // in the place that it has among them
 		site.SignIns = h.withConsole(site.SignIns)
 	}
@@ -87,6 +98,14 @@ func (s *Source) join(site *gateway.Site) error {
 	switch {
 	case s.Console != nil:
 		return s.joinConsole(site)
+	case s.JWT != nil:
+		return s.joinJWT(site)
+	case s.Header != nil:
+		return s.joinWord(site, s.Header, "header")
+	case s.Caddy != nil:
+		return s.joinCaddy(site)
+	case s.Password != nil:
+		return s.joinPassword(site)
 	default:
 		return errors.New("first_factor: say how people sign in, as `first_factor console PRESET`")
 	}
@@ -104,6 +123,22 @@ func (s *Source) joinConsole(site *gateway.Site) error {
 		return err
 	}
 	site.Console = &console
+	return s.joinFederated(site)
+}
+
+// joinFederated says what holds for the people whom an issuer proves to the
+// console itself: of how it did, Stepgate learns nothing.
+func (s *Source) joinFederated(site *gateway.Site) error {
+	if !site.Console.Federates() {
+		if s.Skip != nil {
+			return errors.New("skip: this console's people prove themselves to nobody else; it belongs to a `login` with `federated ISSUER`")
+		}
+		return nil
+	}
+	if s.Skip != nil && (len(s.Skip.Values) > 0 || s.Skip.MaxAge != 0) {
+		return errors.New("skip: of a console's own single sign-on nobody but the console learns how and when; use `skip always` or `skip never`")
+	}
+	site.Skips[firstfactor.SourceFederated] = s.Skip.or(policy.SkipAlways)
 	return nil
 }
 
@@ -121,7 +156,7 @@ func (h *Handler) withConsole(others []gateway.SignIn) (all []gateway.SignIn) {
 }
 
 // signsIn tells whether the source has a sign-in page.
-func (s *Source) signsIn() bool { return false }
+func (s *Source) signsIn() bool { return s.Password != nil }
 
 func checkOrigin(origin string) error {
 	if origin == "" {
