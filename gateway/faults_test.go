@@ -96,6 +96,10 @@ func (s faultySessions) Find(ctx context.Context, id sessions.ID, now time.Time)
 	return ask(ctx, s.f, "sessions.Find", func() (sessions.Record, error) { return s.Store.Find(ctx, id, now) })
 }
 
+func (s faultySessions) List(ctx context.Context, who identity.Subject, now time.Time) ([]sessions.Record, error) {
+	return ask(ctx, s.f, "sessions.List", func() ([]sessions.Record, error) { return s.Store.List(ctx, who, now) })
+}
+
 func (s faultySessions) Replace(ctx context.Context, old sessions.ID, r sessions.Record) error {
 	return tell(ctx, s.f, "sessions.Replace", func() error { return s.Store.Replace(ctx, old, r) })
 }
