@@ -25,12 +25,19 @@ var ErrLogin = errors.New("malformed login")
 // factor, so nobody may send it, verified or not.
 var ErrElsewhere = errors.New("credentials outside of the login")
 
+var errTwoWays = fmt.Errorf("%w: the path or method reads in two ways", ErrLogin)
+
 // Attempt is a request that is a login.
 type Attempt struct {
 	Rule    *Login
 	Typed   string // the name as the person typed it
 	InQuery bool   // and it stands in the address
+	Basic   string // the Authorization header's value without its scheme, if the name stands there
 	fields  *fields
+
+	state string   // of an issuer's answer
+	start *Start   // that it answers
+	local []string // fields that it must not have, in no disguise
 }
 
 // Attempt tells whether a request is a login, by any rule. It returns nil if
@@ -48,7 +55,11 @@ func (c *Console) Attempt(q *match.Request, verified bool) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.first(q, here)
+	a, err := f.first(q, here)
+	if err == nil && a != nil && a.Callback() {
+		err = c.alone(a)
+	}
+	return a, err
 }
 
 // first finds the rule by which the fields are a login. Credentials are
@@ -78,7 +89,7 @@ func limit(verified bool) int64 {
 // any reading, and those of consoles that take their credentials anywhere.
 func (c *Console) rulesFor(q *match.Request) (here []*Login) {
 	for i := range c.Logins {
-		if rule := &c.Logins[i]; rule.Username.Anywhere || rule.Match.Any(q) {
+		if rule := &c.Logins[i]; !rule.Username.Basic && (rule.Username.Anywhere || rule.mayBeAt(q)) {
 			here = append(here, rule)
 		}
 	}
@@ -88,6 +99,9 @@ func (c *Console) rulesFor(q *match.Request) (here []*Login) {
 // attempt tells whether the fields make the request a login by this rule. To
 // be forwarded as one it must match under every reading.
 func (f *fields) attempt(q *match.Request, rule *Login) (*Attempt, error) {
+	if rule.Federated != nil {
+		return f.callback(q, rule)
+	}
 	typed, inQuery, found, err := f.username(rule.Username)
 	if err != nil || !found {
 		return nil, err
@@ -102,7 +116,7 @@ func (f *fields) attempt(q *match.Request, rule *Login) (*Attempt, error) {
 	case !at:
 		return nil, nil
 	case !rule.Match.Every(q):
-		return nil, fmt.Errorf("%w: the path or method reads in two ways", ErrLogin)
+		return nil, errTwoWays
 	case f.size > maxLogin:
 		return nil, fmt.Errorf("%w: the body is over 64 KiB", ErrLogin)
 	}

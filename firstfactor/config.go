@@ -49,10 +49,29 @@ type Console struct {
 	// Refuse are requests that nobody may send, verified or not, unless a
 	// bypass lets them: interfaces that take name and password with each call.
 	Refuse match.Matches `json:"refuse,omitempty"`
+	// TokenEndpoints are interfaces for machines. They change nothing by
+	// themselves: loading a site warns where its rules leave open what becomes
+	// of them.
+	TokenEndpoints []TokenEndpoint `json:"token_endpoints,omitempty"`
+	// Problem are members that the console's own script looks for in an error:
+	// answers of ours to it have them beside those of RFC 9457. {detail} in a
+	// value becomes a sentence for the person.
+	Problem map[string]string `json:"problem,omitempty"`
 	// Tested lists the console's versions that were tested with a preset.
 	Tested []string `json:"tested,omitempty"`
 	// Notes tell an operator what is worth knowing.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// TokenEndpoint is an interface of a console that takes a credential with each
+// call, so that no second factor can be asked for.
+type TokenEndpoint struct {
+	match.Match
+	// Takes says in words what it takes: "application passwords".
+	Takes string `json:"takes"`
+	// Header is the request header that the credential stands in. Empty: the
+	// query or the body.
+	Header string `json:"header,omitempty"`
 }
 
 // Login is one kind of request that signs somebody in.
@@ -65,6 +84,9 @@ type Login struct {
 	// Fields are further form fields that make the request a login, with the
 	// values that they must have wherever they stand.
 	Fields map[string]string `json:"fields,omitempty"`
+	// Federated: the request is what an issuer that the console asks sends the
+	// browser back with. It has no username.
+	Federated *Federated `json:"federated,omitempty"`
 	// Success must hold whole for a success.
 	Success Condition `json:"success"`
 	// Failure must hold whole for a failure, besides that no session

@@ -22,7 +22,8 @@ func (e *exchange) identity(ctx context.Context, realm string, attempt *Attempt)
 		return Identity{}, err
 	}
 	subject, err := identity.NewSubject(realm, name)
-	return Identity{subject: subject, source: SourceConsole}, err
+	source, evidence := attempt.provedBy()
+	return Identity{subject: subject, source: source, evidence: evidence}, err
 }
 
 func (e *exchange) name(ctx context.Context, attempt *Attempt) (string, error) {

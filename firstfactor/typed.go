@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,9 @@ func (a *Attempt) dropShadows(h http.Header) {
 
 func (a *Attempt) isField(cookie string) bool {
 	base, _, _ := strings.Cut(cookie, "[")
+	if a.Callback() { // its state may well lie in a cookie of that name
+		return slices.ContainsFunc(a.local, func(name string) bool { return sameField(cookie, name) || sameField(base, name) })
+	}
 	for _, place := range append([]url.Values{a.fields.form, a.fields.files}, a.fields.query...) {
 		for name := range place {
 			if sameField(cookie, name) || sameField(base, name) {

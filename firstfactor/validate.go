@@ -31,8 +31,14 @@ func (c *Console) Prepare() error {
 	} else if err := c.Subject.Prepare(); err != nil {
 		errs = append(errs, fmt.Errorf("subject: %w", err))
 	}
+	if c.Subject != nil && c.Subject.Typed && c.Federates() {
+		errs = append(errs, errors.New("subject: typed names nobody who comes from an issuer; say where the console names the person: cookie, header, json or probe"))
+	}
 	for _, m := range slices.Concat(c.Public, c.Logout, c.Refuse) {
 		errs = append(errs, m.Validate())
+	}
+	for _, e := range c.TokenEndpoints {
+		errs = append(errs, e.check())
 	}
 	return errors.Join(errs...)
 }
@@ -74,6 +80,17 @@ func (c *Console) checkCookies() error {
 	return nil
 }
 
+// check reports what a warning about the endpoint could not say.
+func (e TokenEndpoint) check() error {
+	switch {
+	case len(e.Paths) == 0 || len(e.Matcher) > 0:
+		return errors.New("token_endpoints: name the paths, as \"paths\": [\"/api/*\"]")
+	case e.Takes == "":
+		return fmt.Errorf("token_endpoints %s: say what it takes, as \"takes\": \"API keys\"", e.Paths[0])
+	}
+	return e.Validate()
+}
+
 // Check reports what a login lacks, and sets what it leaves out.
 func (l *Login) Check() error {
 	if err := l.Match.Validate(); err != nil {
@@ -82,12 +99,19 @@ func (l *Login) Check() error {
 	if l.Username.Basic {
 		return l.checkBasic()
 	}
+	if l.Federated != nil {
+		return l.checkFederated()
+	}
 	if (l.Username.Form == "") == (l.Username.JSON == "") {
 		return errors.New("username: name the field, as `username form user` or `username json /user`; or `username basic`")
 	}
 	if l.Username.Anywhere && l.Username.Form == "" {
 		return errors.New("username: only a form's field can stand anywhere")
 	}
+	return l.checkSuccess()
+}
+
+func (l *Login) checkSuccess() error {
 	if l.Success.zero() {
 		return errors.New("success: say what a successful answer looks like, as `success set_cookie session`")
 	}

@@ -16,6 +16,7 @@ type answer struct {
 	gateway  *Gateway
 	visit    *visit
 	looked   bool
+	status   int
 	held     *escrow.Capture
 	unwatch  func()
 }
@@ -39,7 +40,7 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	if !a.looked {
-		a.looked = true
+		a.looked, a.status = true, status
 		a.onHeader(a.gateway, a.visit, a)
 		a.watch(status)
 	}

@@ -71,6 +71,7 @@ func (g *Gateway) onPass(v *visit, a *answer) {
 	unshareIn(&v.private, a.Header())
 	if g.passing(v, a); a.held == nil {
 		g.forgetSession(v, a.Header())
+		_ = g.seeStart(v, a) // within a session the console may ask an issuer for other things
 	}
 }
 
@@ -179,6 +180,9 @@ func (g *Gateway) anonymous(v *visit) error {
 	if err != nil {
 		return g.unclear(v, err.Error())
 	}
+	if why := g.startDiffers(held); why != "" {
+		return g.unclear(v, why)
+	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)
 	defer cancel()
 	if err := g.drop(ctx, v); err != nil {
@@ -187,13 +191,17 @@ func (g *Gateway) anonymous(v *visit) error {
 	return g.judge(ctx, v, held)
 }
 
-// onAnonymous looks at the head of an answer to nobody.
-func (g *Gateway) onAnonymous(_ *visit, a *answer) {
+// onAnonymous looks at the head of an answer to nobody. One that sends the
+// person where nobody could follow is held as well.
+func (g *Gateway) onAnonymous(v *visit, a *answer) {
 	if len(g.site.Console.Changes(a.Header(), g.svc.Now()).Set) > 0 {
 		a.hold()
 		return
 	}
 	g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
+	if err := g.seeStart(v, a); err != nil {
+		a.hold()
+	}
 }
 
 // forward has the console answer, and sees to it that even an answer of
