@@ -149,3 +149,19 @@ func subjectArgs(s *firstfactor.Subject, args []string) error {
 	}
 	return nil
 }
+
+// parseProblem reads `problem NAME VALUE`.
+func parseProblem(d *caddyfile.Dispenser, c *firstfactor.Console) error {
+	if err := pair(&c.Problem, "problem", d.RemainingArgs()); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parseFederated reads `federated ISSUER…`.
+func parseFederated(d *caddyfile.Dispenser, l *firstfactor.Login) error {
+	if l.Federated == nil {
+		l.Federated = new(firstfactor.Federated)
+	}
+	return some(&l.Federated.Issuers)(d)
+}
