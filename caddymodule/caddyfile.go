@@ -135,6 +135,7 @@ func duration(into *caddy.Duration) reader {
 //		keys    DIRECTORY
 //		help    TEXT
 //		overlay DIRECTORY
+//		admin_socket PATH
 //		sessions redis ADDRESS… {…}
 //		accounts postgres DSN {…}
 //		shared_storage
@@ -152,13 +153,14 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	}
 	app, word := new(App), d.Token()
 	err := block(d, "the global option stepgate", words{
-		"brand":   one(&app.Brand),
-		"factors": checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }),
-		"keys":    one(&app.Keys),
-		"help":    one(&app.Help),
-		"overlay": one(&app.Overlay),
-		"policy":  func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
-		"realm":   func(d *caddyfile.Dispenser) error { return parseRealm(d, app) },
+		"brand":        one(&app.Brand),
+		"factors":      checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }),
+		"keys":         one(&app.Keys),
+		"help":         one(&app.Help),
+		"overlay":      one(&app.Overlay),
+		"admin_socket": checked(one(&app.AdminSocket), func() error { return checkSocket(app.AdminSocket) }),
+		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
+		"realm":        func(d *caddyfile.Dispenser) error { return parseRealm(d, app) },
 
 		"sessions":       func(d *caddyfile.Dispenser) error { word = d.Token(); return parseSessions(d, app) },
 		"accounts":       func(d *caddyfile.Dispenser) error { return parseAccounts(d, app) },

@@ -39,6 +39,12 @@ func Commands() []caddycmd.Command {
 			CobraFunc: keysCommand,
 		},
 		{
+			Name:      "users",
+			Usage:     "create|link|list",
+			Short:     "Manages the people of `first_factor password`",
+			CobraFunc: usersCommand,
+		},
+		{
 			Name:  "presets",
 			Short: "Lists the consoles that Stepgate has a preset for",
 			Long:  "Lists the presets for `first_factor console PRESET`, with the consoles' versions that were tested.",

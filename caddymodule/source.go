@@ -26,6 +26,8 @@ type Source struct {
 	Header *firstfactor.Header `json:"header,omitempty"`
 	// Caddy proves people by whatever auth handler ran before.
 	Caddy *firstfactor.CaddyUser `json:"caddy,omitempty"`
+	// Password is Stepgate's own sign-in page, for consoles that have no login.
+	Password *firstfactor.Password `json:"password,omitempty"`
 	// Skip says whom of this source's people is not asked for a second factor.
 	// Default: everybody whose assertion Stepgate itself validates, as the
 	// clouds do it; nobody who is only said to be somebody.
@@ -98,6 +100,8 @@ func (s *Source) join(site *gateway.Site) error {
 	switch {
 	case s.Console != nil:
 		return s.joinConsole(site)
+	case s.Password != nil:
+		return s.joinPassword(site)
 	case s.JWT != nil:
 		return s.joinJWT(site)
 	case s.Header != nil:

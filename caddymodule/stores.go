@@ -31,6 +31,7 @@ type sessionStore interface {
 // accountStore is one technology's store of what must survive.
 type accountStore interface {
 	accounts.Store
+	accounts.Passwords
 	Budgets() limits.Store
 	Audit() accountsql.Trail
 	Close() error

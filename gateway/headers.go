@@ -169,8 +169,12 @@ func (v *visit) local() string {
 	return localPath(v.asReceived().RequestURI)
 }
 
-// localPath refuses everything that a browser could read as another host.
+// localPath refuses everything that a browser could read as another host. Of
+// our own pages one is somewhere to go on.
 func localPath(p string) string {
+	if p == changePath {
+		return p
+	}
 	if len(p) == 0 || p[0] != '/' || len(p) > 2048 || len(p) > 1 && (p[1] == '/' || p[1] == '\\') ||
 		strings.ContainsFunc(p, func(r rune) bool { return r <= 0x20 || r == 0x7f || r == '\\' }) ||
 		strings.HasPrefix(p, Base) {

@@ -76,6 +76,9 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, k := range kinds(t, source, "MessageKind") {
 		used["message."+k+".title"], used["message."+k+".text"] = true, true
 	}
+	for _, k := range kinds(t, source, "PasswordError") {
+		used["password."+k+".title"], used["password."+k+".text"] = true, true
+	}
 	for key := range newSet(t, "").languages[0].texts {
 		if !used[key] {
 			t.Errorf("nothing uses %s", key)
@@ -94,12 +97,21 @@ func TestEveryKindHasASample(t *testing.T) {
 			seen["challenge "+string(v.Message.Kind)] = true
 		case Enroll:
 			seen["enroll "+string(v.Message.Kind)] = true
+		case Password:
+			seen["password "+string(v.Error)] = true
+		case NewPassword:
+			seen["password "+string(v.Error)] = true
 		}
 	}
 	source := sources(t)
 	for _, k := range kinds(t, source, "NoticeKind") {
 		if !seen[k] {
 			t.Errorf("no sample of notice %s", k)
+		}
+	}
+	for _, k := range kinds(t, source, "PasswordError") {
+		if !seen["password "+k] {
+			t.Errorf("no sample of error %s", k)
 		}
 	}
 	for _, k := range kinds(t, source, "MessageKind") {

@@ -1,7 +1,8 @@
 // Package templates is everything that a person sees: the pages, their style
 // and their texts in English and Simplified Chinese. Pages are rendered here
-// and need no script. What a page is about comes in as a [View]; the package
-// knows nothing of sessions, challenges or Caddy.
+// and need no script; one has a small one that saves people a step. What a
+// page is about comes in as a [View]; the package knows nothing of sessions,
+// challenges or Caddy.
 //
 // # Overlays
 //
@@ -16,7 +17,8 @@
 //	favicon.svg        the icon of the tab; without it the logo
 //	texts.en.json      texts to replace, by key
 //	texts.zh.json
-//	pages/NAME.html    a page to replace: challenge, enroll, notice,
+//	pages/NAME.html    a page to replace: challenge, enroll, notice, signin,
+//	                   password, newpassword, link,
 //	                   layout (the frame around all), parts (what they share)
 //
 // Style. Since the overlay's style.css comes last, a house style is often no
@@ -40,12 +42,15 @@
 // numbers "….other".
 //
 // Pages. A page is a file of html/template that defines "title" and "main"; it
-// sees a [Page], whose View is a [Challenge], [Enroll] or [Notice]. Forms have
-// to keep their fields:
+// sees a [Page], whose View is one of the types that are named after the pages.
+// Forms have to keep their fields:
 //
 //	POST {{.Base}}/challenge   challenge={{.View.ID}} and code, or code1 and
 //	                           code2, or fresh=1 for a new key
 //	POST {{.Base}}/cancel      challenge={{.View.ID}}
+//	POST {{.Base}}/signin/password?return={{.View.Return}}   name, password
+//	POST {{.Base}}/signin/password/link     ticket; with password1, password2
+//	POST {{.Base}}/signin/password/change   password, password1, password2
 //
 // Beside what html/template brings, pages can call
 //
@@ -58,6 +63,7 @@
 //	qr URL LABEL         a QR code
 //	otpauth URL          a link that opens an authenticator app
 //	hostOf URL           the host of a link, "" if it stays here
+//	script               what fills in the ticket of a one-time link
 //
 // # Languages
 //

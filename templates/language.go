@@ -81,7 +81,8 @@ func (s *Set) switches(current speech, back string, v View) []Switch {
 // back is where a change of language leads from the page that answers r: to
 // itself where a GET shows it again, else to the challenge.
 func (s *Set) back(r *http.Request) string {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	own := strings.HasPrefix(r.URL.Path, s.options.Base+"/signin/")
+	if own || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return localPath(r.RequestURI)
 	}
 	return s.options.Base + "/challenge"

@@ -106,7 +106,7 @@ func parse(files layers, languages []speech) (map[string]map[string]*template.Te
 	pages := map[string]map[string]*template.Template{}
 	for _, l := range languages {
 		pages[l.Code] = map[string]*template.Template{}
-		for _, name := range []string{"challenge", "enroll", "notice", "signin"} {
+		for _, name := range []string{"challenge", "enroll", "notice", "signin", "signout", "password", "link", "newpassword"} {
 			t, err := parsePage(files, l, name)
 			if err != nil {
 				return nil, fmt.Errorf("templates: %w", err)
@@ -134,7 +134,7 @@ func parsePage(files layers, l speech, name string) (*template.Template, error) 
 
 // funcs are the functions that templates may call, bound to the language.
 func (l speech) funcs() template.FuncMap {
-	funcs := template.FuncMap{"t": l.texts.html, "qr": qrCode}
+	funcs := template.FuncMap{"t": l.texts.html, "qr": qrCode, "script": script}
 	maps.Copy(funcs, l.formats())
 	return funcs
 }

@@ -16,6 +16,7 @@ func Samples() []Sample {
 	all := append(challengeSamples(now), enrollSamples(now)...)
 	all = append(all, noticeSamples(now)...)
 	all = append(all, signInSamples()...)
+	all = append(all, passwordSamples(now)...)
 	for i := range all {
 		all[i].Frame.Site, all[i].Frame.Now = "wiki", now
 	}
@@ -45,11 +46,33 @@ func challengeSamples(now time.Time) []Sample {
 }
 
 func signInSamples() []Sample {
+	leaving := Frame{Subject: "lin.wei"}
 	way := func(label, id string) Way { return Way{Label: label, URL: "/.stepgate/signin/" + id + "?return=%2F"} }
 	return []Sample{
+		{"signout", leaving, SignOut{}},
 		{"signin", Frame{}, SignIn{[]Way{way("Example Cloud ID", "oidc"), way("Password", "password")}}},
 		{"signin-odd-names", Frame{}, SignIn{[]Way{way("<b>\u202e"+longName, "a"), way("用户名和密码", "b"), way("id.example.com", "c")}}},
 	}
+}
+
+func passwordSamples(now time.Time) []Sample {
+	named, odd := Frame{Subject: "lin.wei"}, `"><script>alert(1)</script>`+longName
+	change := func(e PasswordError) NewPassword { return NewPassword{Account: "lin.wei", Shortest: 12, Error: e} }
+	all := []Sample{
+		{"password", Frame{}, Password{Return: "/start?id=7"}},
+		{"password-wrong", Frame{}, Password{Return: "/", Name: "lin.wei", Error: WrongPassword}},
+		{"password-locked", Frame{}, Password{Return: "/", Name: "lin.wei", LockedUntil: now.Add(25 * time.Minute)}},
+		{"password-odd-names", Frame{}, Password{Return: odd, Name: odd, Error: WrongPassword}},
+		{"link", Frame{}, Link{}},
+		{"password-first", named, NewPassword{Account: "lin.wei", Ticket: "Q2hhbGxlbmdl", Shortest: 12}},
+		{"password-first-odd-names", named, NewPassword{Account: odd, Ticket: odd, Shortest: 12, Error: PasswordTooShort}},
+		{"password-change", named, change(NoPasswordError)},
+		{"password-change-locked", named, NewPassword{Account: "lin.wei", LockedUntil: now.Add(25 * time.Minute)}},
+	}
+	for _, e := range []PasswordError{WrongOldPassword, PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordLikeName, PasswordUnusable, NotTheSame} {
+		all = append(all, Sample{"password-change-" + string(e), named, change(e)})
+	}
+	return all
 }
 
 const longName = "uid=anna-katharina.von-und-zu-hohenstein,ou=people,dc=corp,dc=example,dc=com"
@@ -99,5 +122,16 @@ func noticeSamples(now time.Time) []Sample {
 		sample(named, Notice{Kind: NoticeNotInGroup, Next: "/"}),
 		sample(named, Notice{Kind: NoticeSignOnNeeded, Next: "/"}),
 		sample(named, Notice{Kind: NoticeFreshSignOnNeeded, Next: "/"}),
+		sample(Frame{Reference: "7KQ4-M2XP"}, Notice{Kind: NoticeIssuerUnavailable, Next: "/.stepgate/signin/oidc?return=%2F", RetryAt: now.Add(5 * time.Second)}),
+		sample(Frame{}, Notice{Kind: NoticeSignInGone, Next: "/.stepgate/signin?return=%2F"}),
+		sample(Frame{}, Notice{Kind: NoticeSignInDenied, Next: "/.stepgate/signin/oidc?return=%2F"}),
+		sample(Frame{}, Notice{Kind: NoticeSignInIncomplete, Next: "/.stepgate/signin/oidc?return=%2F"}),
+		sample(Frame{Reference: "7KQ4-M2XP"}, Notice{Kind: NoticeSignInFailed, Next: "/.stepgate/signin/oidc?return=%2F"}),
+		sample(Frame{}, Notice{Kind: NoticeSignedOut, Next: "/.stepgate/signin?return=%2F"}),
+		sample(Frame{}, Notice{Kind: NoticeSigningOut, Next: "https://id.example.com/logout?client_id=wiki"}),
+		sample(Frame{}, Notice{Kind: NoticeBusy, RetryAt: now.Add(3 * time.Second)}),
+		sample(Frame{}, Notice{Kind: NoticeLinkGone, Next: "/"}),
+		sample(named, Notice{Kind: NoticeFreshPassNeeded, Next: "/.stepgate/signin/password?return=/"}),
+		sample(named, Notice{Kind: NoticePasswordChanged, Next: "/"}),
 	}
 }

@@ -49,6 +49,9 @@ func New(o Options) (*Set, error) {
 	return s, s.rehearse()
 }
 
+// Brand is the name in the header.
+func (s *Set) Brand() string { return s.options.Brand }
+
 // rehearse renders every sample in every language.
 func (s *Set) rehearse() error {
 	for _, l := range s.languages {
@@ -118,6 +121,9 @@ func (s *Set) Write(w http.ResponseWriter, r *http.Request, status int, f Frame,
 		status, body = http.StatusInternalServerError, []byte(http.StatusText(http.StatusInternalServerError)+"\n")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
+	if _, scripted := v.(Link); scripted {
+		allowScript(w.Header())
+	}
 	setRetryAfter(w.Header(), f.Now, v)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -126,13 +132,16 @@ func (s *Set) Write(w http.ResponseWriter, r *http.Request, status int, f Frame,
 	}
 }
 
+// policy is what a page may load and where it may lead.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
 // setPageHeaders makes a page private, unframeable and free of foreign parts.
 // Referrer-Policy is same-origin, not no-referrer: with that, browsers send
 // "Origin: null" along with our own forms.
 func setPageHeaders(h http.Header, lang, contentType string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Language", lang)
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -89,6 +89,11 @@ type Way struct{ Label, URL string }
 
 func (SignIn) page() string { return "signin" }
 
+// SignOut asks whether the person named on the page wants to sign out.
+type SignOut struct{}
+
+func (SignOut) page() string { return "signout" }
+
 // NoticeKind names a page that only tells something.
 type NoticeKind string
 
@@ -115,6 +120,22 @@ const (
 	NoticeNotInGroup        NoticeKind = "not_in_group"         // not one of the groups that the site allows
 	NoticeSignOnNeeded      NoticeKind = "sign_on_needed"       // a password may not bind what single sign-on used so far
 	NoticeFreshSignOnNeeded NoticeKind = "fresh_sign_on_needed" // the single sign-on is too old to bind by
+
+	NoticeBusy            NoticeKind = "busy"              // too many passwords at once
+	NoticeLinkGone        NoticeKind = "link_gone"         // a one-time link that is used, replaced or expired
+	NoticeFreshPassNeeded NoticeKind = "fresh_pass_needed" // the second factor was passed too long ago
+	NoticePasswordChanged NoticeKind = "password_changed"
+)
+
+// The notices of signing in at an issuer, and of signing out.
+const (
+	NoticeIssuerUnavailable NoticeKind = "issuer_unavailable" // it cannot be asked now
+	NoticeSignInGone        NoticeKind = "sign_in_gone"       // too late, used before, or begun in another browser
+	NoticeSignInDenied      NoticeKind = "sign_in_denied"     // by the issuer, or by the person there
+	NoticeSignInIncomplete  NoticeKind = "sign_in_incomplete" // the issuer wanted something that did not happen
+	NoticeSignInFailed      NoticeKind = "sign_in_failed"     // what the issuer said does not hold
+	NoticeSignedOut         NoticeKind = "signed_out"
+	NoticeSigningOut        NoticeKind = "signing_out" // here; the issuer comes next
 )
 
 // Notice tells one thing and offers at most one way on.
@@ -130,9 +151,9 @@ func (Notice) page() string { return "notice" }
 // Tone is how the page presents itself: "good", "info" or "stop".
 func (n Notice) Tone() string {
 	switch n.Kind {
-	case NoticeContinue, NoticeSignedIn:
+	case NoticeContinue, NoticeSignedIn, NoticeSignedOut, NoticeSigningOut, NoticePasswordChanged:
 		return "good"
-	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound, NoticeNotAsserted, NoticeFreshSignOnNeeded:
+	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound, NoticeNotAsserted, NoticeFreshSignOnNeeded, NoticeSignInGone, NoticeSignInIncomplete, NoticeLinkGone, NoticeFreshPassNeeded:
 		return "info"
 	default:
 		return "stop"
