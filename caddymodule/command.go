@@ -17,7 +17,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "stepgate",
 		Usage: "COMMAND",
-		Short: "Makes keys and lists presets for Stepgate",
+		Short: "Makes keys, lists and checks presets for Stepgate",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, c := range Commands() {
 				sub := &cobra.Command{Use: strings.TrimSpace(c.Name + " " + c.Usage), Short: c.Short, Long: c.Long}
@@ -37,6 +37,12 @@ func Commands() []caddycmd.Command {
 			Usage:     "new",
 			Short:     "Makes master keys for Stepgate",
 			CobraFunc: keysCommand,
+		},
+		{
+			Name:      "preset",
+			Usage:     "check",
+			Short:     "Holds a preset against a running console",
+			CobraFunc: presetCommand,
 		},
 		{
 			Name:      "users",

@@ -107,6 +107,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	for _, note := range h.site.Console.Notes {
 		h.log.Info("preset", "site", h.Name, "preset", h.site.Console.Preset, "note", note)
 	}
+	for _, warning := range h.machines(h.site.Console) {
+		h.log.Warn("machines", "site", h.Name, "preset", h.site.Console.Preset, "warning", warning)
+	}
 	return nil
 }
 

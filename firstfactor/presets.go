@@ -42,10 +42,12 @@ func (c Console) WithPreset() (Console, error) {
 	keep(&c.SessionTokens, p.SessionTokens, c.SessionTokens != nil)
 	keep(&c.SessionFields, p.SessionFields, c.SessionFields != nil)
 	keep(&c.SessionMessages, p.SessionMessages, c.SessionMessages != nil)
+	keep(&c.Problem, p.Problem, c.Problem != nil)
 	c.Rolling = c.Rolling || p.Rolling
 	c.Public = slices.Concat(p.Public, c.Public)
 	c.Logout = slices.Concat(p.Logout, c.Logout)
 	c.Refuse = slices.Concat(p.Refuse, c.Refuse)
+	c.TokenEndpoints = slices.Concat(p.TokenEndpoints, c.TokenEndpoints)
 	c.Tested, c.Notes = p.Tested, p.Notes
 	return c, nil
 }
