@@ -80,7 +80,7 @@ type Login struct {
 	Match match.Match `json:"match"`
 	// Username is the credential field: a matching request without it is no
 	// login, and it must not be doubled.
-	Username Field `json:"username"`
+	Username Field `json:"username,omitzero"`
 	// Fields are further form fields that make the request a login, with the
 	// values that they must have wherever they stand.
 	Fields map[string]string `json:"fields,omitempty"`
