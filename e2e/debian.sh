@@ -10,9 +10,10 @@ packages=(
 	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
 	qbittorrent-nox
+	rabbitmq-server
 	redis-server redis-tools postgresql-15
 	# What a root needs to start anything at all.
-	base-files libc-bin dash
+	base-files libc-bin dash coreutils sed grep
 )
 
 say() { echo "debian: $*" >&2; }

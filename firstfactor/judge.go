@@ -88,11 +88,15 @@ type exchange struct {
 	answer  escrow.Answer
 	changes Changes
 	probe   Prober
+	basic   string // the credentials that were proven
 	json    any // the body, parsed when first needed
 }
 
 func (e *exchange) credentials() []Credential {
 	all := slices.Clone(e.changes.Set)
+	if e.basic != "" {
+		all = append(all, Credential{Value: e.basic, Basic: true})
+	}
 	for _, p := range e.console.SessionTokens {
 		if token, ok := pointer(e.body(), p).(string); ok && token != "" {
 			all = append(all, Credential{Value: token})

@@ -110,6 +110,7 @@ type Changes struct {
 type Credential struct {
 	Cookie string // the cookie's name; "" for a header or body token
 	Value  string
+	Basic  bool // of a request's Authorization header
 }
 
 // Left tells whether a cookie that was set is still there after the whole
@@ -144,7 +145,7 @@ func (c *Console) Changes(h http.Header, now time.Time) (ch Changes) {
 		if sc.deleted {
 			ch.Deleted = append(ch.Deleted, sc.name)
 		} else {
-			ch.Set = append(ch.Set, Credential{sc.name, sc.value})
+			ch.Set = append(ch.Set, Credential{Cookie: sc.name, Value: sc.value})
 		}
 	}
 	for _, name := range c.SessionHeaders {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -70,7 +69,7 @@ func (g *Gateway) tellMachine(v *visit, status int, r refusal) error {
 	if len(r.decision.Reasons) > 0 {
 		p.Reason = r.decision.Reasons[0].Code
 	}
-	body, err := json.Marshal(p)
+	body, err := g.marshal(v, p)
 	if err != nil {
 		return err
 	}
@@ -103,6 +102,9 @@ func (g *Gateway) toChallenge(v *visit, d policy.Decision) error {
 // toSignIn leads a person to where people of this site sign in.
 func (g *Gateway) toSignIn(v *visit, d policy.Decision) error {
 	to := g.signInPath(v.local())
+	if v.navigates() && g.asksBasic() {
+		return g.askBasic(v, d)
+	}
 	if !v.navigates() {
 		return g.tellMachine(v, http.StatusUnauthorized, refusal{decision: d, challengeURL: to,
 			notice: templates.Notice{Kind: templates.NoticeSignInNeeded}})
@@ -121,6 +123,9 @@ func (g *Gateway) signInPath(wanted string) string {
 // loginPage is the console's own for somebody who wanted a path: {return}
 // stands for the whole of it, {query.NAME} for a field of its query.
 func (g *Gateway) loginPage(wanted string) string {
+	if g.site.Console.LoginPage == "" {
+		return wanted // where the browser asks by itself
+	}
 	return placeholder.ReplaceAllStringFunc(g.site.Console.LoginPage, func(name string) string {
 		if name == "{return}" {
 			return url.QueryEscape(wanted)

@@ -22,6 +22,10 @@ type catalogue map[string]string
 // of notices, "notice.KIND.title", serve there as well.
 const ProblemSecondFactor = "problem.second_factor_needed"
 
+// ProblemReload tells a person of a page whose script got that problem how to
+// go on.
+const ProblemReload = "problem.reload"
+
 var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 // loadCatalogue reads the embedded texts and lays the overlay's over them.
