@@ -26,8 +26,6 @@ type Source struct {
 	Header *firstfactor.Header `json:"header,omitempty"`
 	// Caddy proves people by whatever auth handler ran before.
 	Caddy *firstfactor.CaddyUser `json:"caddy,omitempty"`
-	// Password is Stepgate's own sign-in page, for consoles that have no login.
-	Password *firstfactor.Password `json:"password,omitempty"`
 	// Skip says whom of this source's people is not asked for a second factor.
 	// Default: everybody whose assertion Stepgate itself validates, as the
 	// clouds do it; nobody who is only said to be somebody.
@@ -100,8 +98,6 @@ func (s *Source) join(site *gateway.Site) error {
 	switch {
 	case s.Console != nil:
 		return s.joinConsole(site)
-	case s.Password != nil:
-		return s.joinPassword(site)
 	case s.JWT != nil:
 		return s.joinJWT(site)
 	case s.Header != nil:
@@ -139,8 +135,11 @@ func (s *Source) joinFederated(site *gateway.Site) error {
 		}
 		return nil
 	}
-	if s.Skip != nil && (len(s.Skip.Values) > 0 || s.Skip.MaxAge != 0) {
-		return errors.New("skip: of a console's own single sign-on nobody but the console learns how and when; use `skip always` or `skip never`")
+	switch {
+	case s.Skip != nil && len(s.Skip.Values) > 0:
+		return errors.New("skip: of a console's own single sign-on nobody but the console learns how people signed in; use `skip always` or `skip never`")
+	case s.Skip != nil && s.Skip.MaxAge != 0:
+		return errors.New("max_age: of a console's own single sign-on nobody but the console learns when people signed in; leave it out, or use `skip never`")
 	}
 	site.Skips[firstfactor.SourceFederated] = s.Skip.or(policy.SkipAlways)
 	return nil
@@ -157,6 +156,11 @@ func (h *Handler) withConsole(others []gateway.SignIn) (all []gateway.SignIn) {
 		}
 	}
 	return all
+}
+
+// bringsGroups tells whether the source says which groups its people are in.
+func (s Source) bringsGroups() bool {
+	return s.JWT != nil && s.JWT.Groups != "" || s.Header != nil && s.Header.Groups != "" || s.Caddy != nil && s.Caddy.Groups != ""
 }
 
 // signsIn tells whether the source has a sign-in page.
