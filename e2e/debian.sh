@@ -10,7 +10,7 @@ packages=(
 	dokuwiki wordpress wordpress-theme-twentytwentythree mariadb-server
 	php8.2-cli php8.2-xml php8.2-mbstring php8.2-mysql php8.2-gd php8.2-curl php8.2-sqlite3
 	qbittorrent-nox
-	rabbitmq-server
+	rabbitmq-server apache2-bin libapache2-mod-auth-openidc
 	redis-server redis-tools postgresql-15
 	# What a root needs to start anything at all.
 	base-files libc-bin dash coreutils sed grep
