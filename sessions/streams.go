@@ -76,14 +76,12 @@ func (o *streams) add(st *stream) {
 func (o *streams) remove(st *stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
+	switch newest := o.open[st.live.ID] == st; {
 	case st.newer != nil:
 		st.newer.elder = st.elder
-	case o.open[st.live.ID] != st:
-		return // it was removed before
-	case st.elder != nil:
+	case newest && st.elder != nil:
 		o.open[st.live.ID] = st.elder
-	default:
+	case newest: // and not removed before
 		delete(o.open, st.live.ID)
 	}
 	if st.elder != nil {
