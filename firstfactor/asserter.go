@@ -21,6 +21,9 @@ type Asserter interface {
 	// Headers are those by which the source learns it. A console may heed them
 	// too, so that it must not see those that prove nobody.
 	Headers() []string
+	// Withhold removes whatever else does, from a request that the console
+	// gets as nobody's.
+	Withhold(h http.Header)
 }
 
 // Assertion is a person whom one request proves.

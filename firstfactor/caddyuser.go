@@ -38,6 +38,9 @@ func (*CaddyUser) ID() string { return "caddy" }
 // Headers implements Asserter.
 func (*CaddyUser) Headers() []string { return nil }
 
+// Withhold implements Asserter.
+func (*CaddyUser) Withhold(http.Header) {}
+
 // Assert implements Asserter.
 func (c *CaddyUser) Assert(_ context.Context, r *http.Request) (Assertion, error) {
 	name := c.Value(r, "id")

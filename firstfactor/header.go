@@ -82,6 +82,9 @@ func (h *Header) Headers() []string {
 	return []string{h.name.name, h.groups.name}
 }
 
+// Withhold implements Asserter.
+func (*Header) Withhold(http.Header) {}
+
 // Assert implements Asserter. The names are taken byte for byte.
 func (h *Header) Assert(_ context.Context, r *http.Request) (Assertion, error) {
 	name, err := h.name.only(r)

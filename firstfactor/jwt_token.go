@@ -73,7 +73,7 @@ func (j *JWT) cookie(r *http.Request) (value string, err error) {
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, text, _ := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
-			if !j.cookies.Has(match.FoldName(name)) && !j.cookies.Has(name) {
+			if !j.isCookie(name) {
 				continue
 			}
 			if found++; found > 1 || name != j.Cookie {
@@ -86,6 +86,30 @@ func (j *JWT) cookie(r *http.Request) (value string, err error) {
 		return "", ErrNoAssertion
 	}
 	return value, nil
+}
+
+// isCookie tells whether a console may take a name for the cookie's.
+func (j *JWT) isCookie(name string) bool {
+	return j.cookies.Has(name) || j.cookies.Has(match.FoldName(name))
+}
+
+// Withhold implements Asserter: it takes the cookie off.
+func (j *JWT) Withhold(h http.Header) {
+	if j.Cookie == "" || len(h["Cookie"]) == 0 {
+		return
+	}
+	var kept []string
+	for _, line := range h["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
+			if !j.isCookie(name) {
+				kept = append(kept, strings.TrimSpace(pair))
+			}
+		}
+	}
+	if delete(h, "Cookie"); len(kept) > 0 {
+		h["Cookie"] = []string{strings.Join(kept, "; ")}
+	}
 }
 
 // open checks the signature of a token (RFC 7515, section 5.2) and returns

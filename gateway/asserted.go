@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -71,6 +72,7 @@ func (g *Gateway) compare(v *visit) error {
 		return a.fault
 	case a.forged != nil:
 		g.log.Warn("an assertion does not hold", "site", g.site.Name, "error", a.forged, "address", v.at.Address)
+		v.session = nil
 		return nil
 	case v.session != nil && !g.agrees(v.session, a):
 		if err := g.disagree(v); err != nil {
@@ -83,11 +85,12 @@ func (g *Gateway) compare(v *visit) error {
 	return g.admitted(v)
 }
 
-// agrees tells whether a session counts beside an assertion. One of another
-// kind of source needs none.
+// agrees tells whether a session counts beside an assertion: of the same
+// person, in the same groups. One of another kind of source needs none.
 func (g *Gateway) agrees(live *sessions.Session, a *asserted) bool {
 	if a.names() {
-		return live.Subject == a.Subject()
+		return live.Subject == a.Subject() &&
+			(live.Source != a.Source() || slices.Equal(live.Groups, g.groups(a.Identity)))
 	}
 	return !g.asserts(live.Source)
 }

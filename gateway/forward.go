@@ -222,6 +222,9 @@ func (g *Gateway) anonymize(r *http.Request) {
 	noUpgrade(r)
 	g.site.Console.OpenCookies(r.Header, firstfactor.Keeper{})
 	g.site.Console.StripHeaders(r.Header, nil)
+	for _, source := range g.site.Asserted {
+		source.Withhold(r.Header)
+	}
 }
 
 // prober asks the console with new credentials and nothing of the browser's.

@@ -234,12 +234,7 @@ func (g *Gateway) facts(v *visit) (f policy.Facts, err error) {
 	if err := g.identify(v.Context(), v); err != nil {
 		return f, err
 	}
-	if v.asserted != nil {
-		if err := g.compare(v); err != nil {
-			return f, err
-		}
-		f.Forged = v.asserted.forged != nil
-	}
+	f.Forged = v.asserted != nil && v.asserted.forged != nil
 	f.Ambiguous = v.ambiguous
 	if v.session != nil {
 		f.Level = v.session.Level
@@ -271,8 +266,17 @@ func (g *Gateway) public(q *match.Request) bool {
 	return len(g.site.Protect) > 0 && !g.site.Protect.Any(q) && q.Safe()
 }
 
-// identify finds the session of the request's cookie.
+// identify finds the session of a request, which what it asserts must agree
+// with.
 func (g *Gateway) identify(ctx context.Context, v *visit) error {
+	if err := g.recognize(ctx, v); err != nil || v.asserted == nil {
+		return err
+	}
+	return g.compare(v)
+}
+
+// recognize finds the session of the request's cookie.
+func (g *Gateway) recognize(ctx context.Context, v *visit) error {
 	v.sent = v.Header["Cookie"]
 	v.cookie, v.ambiguous = onlyCookie(v.sent, g.cookie)
 	if v.cookie == "" || v.ambiguous {

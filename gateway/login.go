@@ -205,8 +205,8 @@ func (g *Gateway) begin(l *proof, id string) (*sessions.Session, *http.Cookie, e
 // recordOf is the session of a first factor, without an end.
 func (g *Gateway) recordOf(l *proof) sessions.Record {
 	amr := []string{"pwd"}
-	if e, ok := l.who.Evidence(); ok {
-		amr = e.AMR
+	if e, ok := l.who.Evidence(); ok || g.asserts(l.who.Source()) {
+		amr = e.AMR // nobody else knows how
 	}
 	return sessions.Record{
 		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Groups: g.groups(l.who), AMR: amr,

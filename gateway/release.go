@@ -33,7 +33,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, b
 		waits = shownID(rec.ID)
 	}
 	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, sessions.Raised{AMR: by.amr, AuthTime: by.at, Waiting: waits,
-		Idle: g.site.Idle, Life: g.lifeOf(by)})
+		Idle: g.site.Idle, Life: g.lifeOf(v, by)})
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
 	}
@@ -52,12 +52,16 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, b
 	return g.send(ctx, v, rec, held)
 }
 
-// lifeOf is how long a session may live.
-func (g *Gateway) lifeOf(by pass) time.Duration {
-	if by.until.IsZero() {
-		return g.site.Life
+// lifeOf is how long a session may live: no longer than what it rests on.
+func (g *Gateway) lifeOf(v *visit, by pass) time.Duration {
+	life, now := g.site.Life, g.svc.Now()
+	if !by.until.IsZero() {
+		life = min(life, by.until.Sub(now))
 	}
-	return min(g.site.Life, by.until.Sub(g.svc.Now()))
+	if end := v.until(); !end.IsZero() && g.asserts(v.session.Source) {
+		life = min(life, end.Sub(now))
+	}
+	return life
 }
 
 // heldFor is the console's answer that waits for a challenge, ErrNotFound if
