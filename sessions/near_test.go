@@ -201,6 +201,7 @@ func TestTwoKeysOfOneSession(t *testing.T) {
 	if s.near.get(nearKey(ck.Value)) != nil {
 		t.Error("a session is near under two keys")
 	}
+	s.near.drop(live) // which is not what is near any more
 	check(t, s.End(t.Context(), live))
 	if s.near.get("another spelling") != nil {
 		t.Error("near after its end")
