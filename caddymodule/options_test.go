@@ -194,6 +194,8 @@ func TestJSONRefused(t *testing.T) {
 		"header_everybody":    {`"name":"a","first_factor":[{"header":{"name":"Remote-User","trusted_proxies":["::/0"]}}]`, `{}`, "this is everybody"},
 		"header_skip":         {`"name":"a","first_factor":[{"header":{"name":"Remote-User","trusted_proxies":["10.1.2.3"]},"skip":{"mode":"amr","values":["mfa"]}}]`, `{}`, "always or never"},
 		"caddy_max_age":       {`"name":"a","first_factor":[{"caddy":{},"skip":{"mode":"always","max_age":"8h"}}]`, `{}`, "always or never"},
+		"unknown_group":       {`"name":"a","realm":"staff","allow_groups":["it","ops"],` + console, `{"realms":{"staff":{"groups":{"it":["bob"]}}}}`, "nobody can be in group ops"},
+		"link_no_origin":      {`"name":"a","realm":"staff",` + console, `{"realms":{"staff":{"link":true}}}`, "origin: the sites of realm staff are linked"},
 		"app_factor":          {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
 		"app_policy":          {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
 		"app_keys":            {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},

@@ -48,8 +48,29 @@ func (a *App) links(h *Handler) map[string]string {
 // place is where a site is.
 type place struct{ realm, origin string }
 
+// checkGroups finds a group that nobody could be in.
+func (a *App) checkGroups(h *Handler) error {
+	if slices.ContainsFunc(h.FirstFactor, Source.bringsGroups) {
+		return nil
+	}
+	known := make(map[string][]string)
+	if r := a.Realms[h.realm()]; r != nil {
+		known = r.Groups
+	}
+	for _, group := range h.AllowGroups {
+		if _, ok := known[group]; !ok {
+			return fmt.Errorf("allow: nobody can be in group %s: no source of this site says groups, and realm %s has none of that name; "+
+				"add `group %s PERSON…` there, or `groups` to the source", group, h.realm(), group)
+		}
+	}
+	return nil
+}
+
 // note keeps where a site is.
 func (a *App) note(h *Handler) error {
+	if err := a.checkGroups(h); err != nil {
+		return err
+	}
 	if r := a.Realms[h.realm()]; r != nil && r.Link && h.Origin == "" {
 		return fmt.Errorf("origin: the sites of realm %s are linked, so say where this one is, as `origin https://wiki.example.com`", h.realm())
 	}

@@ -20,6 +20,8 @@ type Source struct {
 	Console *firstfactor.Console `json:"console,omitempty"`
 	// Password is Stepgate's own sign-in page, for consoles that have no login.
 	Password *firstfactor.Password `json:"password,omitempty"`
+	// OIDC has people sign in at an OpenID Connect provider.
+	OIDC *firstfactor.OIDC `json:"oidc,omitempty"`
 	// JWT proves people by a signed token that each of their requests carries.
 	JWT *firstfactor.JWT `json:"jwt,omitempty"`
 	// Header proves people by the word of an authenticating proxy in front.
@@ -98,6 +100,8 @@ func (s *Source) join(site *gateway.Site) error {
 	switch {
 	case s.Console != nil:
 		return s.joinConsole(site)
+	case s.OIDC != nil:
+		return s.joinOIDC(site)
 	case s.JWT != nil:
 		return s.joinJWT(site)
 	case s.Header != nil:
@@ -160,11 +164,11 @@ func (h *Handler) withConsole(others []gateway.SignIn) (all []gateway.SignIn) {
 
 // bringsGroups tells whether the source says which groups its people are in.
 func (s Source) bringsGroups() bool {
-	return s.JWT != nil && s.JWT.Groups != "" || s.Header != nil && s.Header.Groups != "" || s.Caddy != nil && s.Caddy.Groups != ""
+	return s.OIDC != nil && s.OIDC.Groups != "" || s.JWT != nil && s.JWT.Groups != "" || s.Header != nil && s.Header.Groups != "" || s.Caddy != nil && s.Caddy.Groups != ""
 }
 
 // signsIn tells whether the source has a sign-in page.
-func (s *Source) signsIn() bool { return s.Password != nil }
+func (s *Source) signsIn() bool { return s.Password != nil || s.OIDC != nil }
 
 func checkOrigin(origin string) error {
 	if origin == "" {
