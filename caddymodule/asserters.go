@@ -72,6 +72,9 @@ func (s *Source) texts() (values []value) {
 			values = append(values, value{"audience", &s.JWT.Audience[i]})
 		}
 	}
+	if s.OIDC != nil {
+		values = append(values, value{"first_factor oidc", &s.OIDC.Issuer}, value{"client_id", &s.OIDC.ClientID})
+	}
 	if s.Header != nil {
 		for i := range s.Header.TrustedProxies {
 			values = append(values, value{"trusted_proxies", &s.Header.TrustedProxies[i]})
@@ -91,6 +94,9 @@ func (h *Handler) fillSources() error {
 	var errs []error
 	for _, s := range h.FirstFactor {
 		errs = append(errs, fill(caddy.NewReplacer(), s.texts()))
+		if s.OIDC != nil {
+			errs = append(errs, fillSecrets(caddy.NewReplacer(), []value{{"client_secret", &s.OIDC.ClientSecret}}))
+		}
 		if s.JWT != nil {
 			s.JWT.Log = h.log
 		}

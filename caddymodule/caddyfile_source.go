@@ -15,6 +15,7 @@ import (
 var sourceKinds = map[string]func(h httpcaddyfile.Helper) (Source, error){
 	"console":  parseConsole,
 	"password": parsePassword,
+	"oidc":     parseOIDC,
 	"jwt":      parseJWT,
 	"header":   parseHeader,
 	"caddy":    parseCaddy,

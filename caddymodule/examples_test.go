@@ -15,6 +15,7 @@ import (
 // Point 10: the example is complete, and runs.
 func TestCaddyfileExample(t *testing.T) {
 	text := readFile(t, "../Caddyfile.example")
+	t.Setenv("OIDC_SECRET", "what the provider gave")
 	mustBeFormatted(t, text)
 	full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc|(?:sessions|accounts) \w+ |\t|\}$)`).ReplaceAllString(text, "\t\t$1")
 	t.Run("as_it_is", func(t *testing.T) { mustValidate(t, text) })
@@ -55,6 +56,7 @@ func allWords(t *testing.T) (all []string) {
 		fmt.Sprintf(site, "?"),
 		fmt.Sprintf(site, "first_factor console {\n?\n}"),
 		fmt.Sprintf(site, "first_factor password {\n?\n}"),
+		fmt.Sprintf(site, "first_factor oidc https://id.example.com {\n?\n}"),
 		fmt.Sprintf(site, "first_factor jwt {\n?\n}"),
 		fmt.Sprintf(site, "first_factor header Remote-User {\n?\n}"),
 		fmt.Sprintf(site, "first_factor caddy {\n?\n}"),
