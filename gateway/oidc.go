@@ -93,6 +93,7 @@ func (v *visit) origin() string {
 // done with it, and a code goes to the issuer that the browser was sent to.
 func (o OIDC) callback(g *Gateway, v *visit) error {
 	said, err := url.ParseQuery(v.asReceived().URL.RawQuery)
+	v.forgetQuery()
 	if err != nil || len(said["state"]) > 1 || len(said["code"]) > 1 || len(said["error"]) > 1 {
 		return g.malformed(v, errAnswer)
 	}
@@ -114,6 +115,14 @@ func (o OIDC) callback(g *Gateway, v *visit) error {
 		return o.answeredError(g, v, e, said.Get("error"))
 	}
 	return o.redeem(ctx, g, v, e, said.Get("code"))
+}
+
+// forgetQuery keeps pages from repeating what came with the request, as in the
+// link to themselves in another language.
+func (v *visit) forgetQuery() {
+	u := *v.asReceived().URL
+	u.RawQuery = ""
+	v.at.Received = &u
 }
 
 // errAnswer is all that is said of a callback that has two meanings: it may

@@ -234,7 +234,7 @@ func TestOIDCCallbacks(t *testing.T) {
 		}, 400, gone},
 		"a changed cookie": {func(c *company, b *browser, back url.Values) *reply {
 			for name, v := range b.jar {
-				b.jar[name] = "A" + v[1:]
+				b.jar[name] = v[:40] + string(v[41]) + string(v[40]) + v[42:]
 			}
 			return c.returns(b, back)
 		}, 400, gone},

@@ -106,7 +106,7 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	case "/token":
 		i.redeem(w, r)
 	case "/userinfo":
-		i.answer(w, http.StatusOK, with(Claims{"sub": "alice"}, i.Info))
+		i.answer(w, http.StatusOK, with(Claims{"sub": with(Claims{"sub": "alice"}, i.Says)["sub"]}, i.Info))
 	default:
 		http.NotFound(w, r)
 	}
