@@ -68,7 +68,6 @@ type App struct {
 	dir     string
 	meters  *meters
 	sites   map[string]string // settings by name
-	own     ownPages
 	places  map[string]place
 	own     ownPages
 	shared  atomic.Pointer[gateway.Services]
