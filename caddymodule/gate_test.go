@@ -146,6 +146,7 @@ type browser struct {
 	g       *gate
 	cookies map[string]string
 	secret  string
+	sends   http.Header // with each request, as the names are spelled
 }
 
 func (g *gate) browser() *browser { return &browser{g: g, cookies: map[string]string{}} }
@@ -195,6 +196,7 @@ func (b *browser) once(method, path string, form url.Values) (answer, error) {
 	r.Header.Set("Sec-Fetch-Mode", "navigate")
 	r.Header.Set("Sec-Fetch-Dest", "document")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	maps.Copy(r.Header, b.sends)
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
