@@ -129,11 +129,16 @@ func (c *Console) JudgeBasic(ctx context.Context, realm string, attempt *Attempt
 	return v
 }
 
-// Present puts a credential that a login brought into a probe.
+// Present puts a credential that a login brought into a probe. All cookies
+// stand in one line (RFC 6265, section 5.4): of several, PHP reads one.
 func (c *Console) Present(h http.Header, credential Credential) {
 	switch {
 	case credential.Cookie != "":
-		h.Add("Cookie", credential.Cookie+"="+credential.Value)
+		pair := credential.Cookie + "=" + credential.Value
+		if before := h.Get("Cookie"); before != "" {
+			pair = before + "; " + pair
+		}
+		h.Set("Cookie", pair)
 	case credential.Basic:
 		h.Set("Authorization", "Basic "+credential.Value)
 	case len(c.SessionHeaders) > 0:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +52,9 @@ func (c Check) Run(ctx context.Context) *Report {
 	if !r.loginPage(ctx) {
 		return r.Report
 	}
-	r.badLogin(ctx)
-	r.goodLogin(ctx)
+	if r.badLogin(ctx) {
+		r.goodLogin(ctx)
+	}
 	r.always()
 	return r.Report
 }
@@ -101,6 +103,7 @@ func (r *run) loginPage(ctx context.Context) bool {
 		return false
 	}
 	r.answered(a, "")
+	r.otherCookies(a)
 	if a.Status != http.StatusOK {
 		r.unclear("the login page answers %d instead of showing a form: make login_page the address that shows it", a.Status)
 	}
@@ -144,25 +147,27 @@ func (r *run) enter(ctx context.Context) entry {
 	r.hideAll(e.jar.cookies)
 	e.form, e.found = readPage(a.Body).withField(r.Console.Logins[r.Rule].Username.Form)
 	for _, values := range e.form.fields {
-		r.hide(values...) // tokens against forgery
+		r.hideTokens(values)
 	}
 	return e
 }
 
-func (r *run) badLogin(ctx context.Context) {
+// badLogin is false if it could not be sent, as no other could.
+func (r *run) badLogin(ctx context.Context) bool {
 	r.part("Bad login: " + r.Name + " with a wrong password")
 	done, ok := r.login(ctx, rand.Text())
 	if !ok {
-		return
+		return false
 	}
 	r.Bad = done.verdict.Outcome
 	if r.Bad == firstfactor.Failure {
-		return
+		return true
 	}
 	r.wrong("a bad login is %s%s: say in `failure` what a failed answer looks like, and in `success` what it never has", r.Bad, because(done.verdict.Differs))
-	if len(done.person()) > 0 {
+	if done.attempt.Basic == "" && len(done.person()) > 0 {
 		r.leave(ctx, done, nil)
 	}
+	return true
 }
 
 func (r *run) goodLogin(ctx context.Context) {
@@ -178,8 +183,11 @@ func (r *run) goodLogin(ctx context.Context) {
 	} else {
 		r.wrong("a good login is %s%s: %s", r.Good, because(done.verdict.Differs), r.remedy(done))
 	}
+	if done.attempt.Basic != "" && r.Good != firstfactor.Success || len(done.all()) == 0 {
+		return // more of the same wrong credentials might lock the person out
+	}
 	opened := r.pages(ctx, done)
-	if r.Good != firstfactor.Failure || opened != nil {
+	if done.attempt.Basic == "" && (r.Good != firstfactor.Failure || opened != nil) {
 		r.leave(ctx, done, opened)
 	}
 }
@@ -218,7 +226,7 @@ func (r *run) named(ctx context.Context, done *login) {
 	if r.Console.Subject.Typed {
 		r.unclear("the name is what was typed: try capitals, blanks and a mail address in its place; if the console takes one of them, use another `subject`")
 	}
-	if r.Console.Subject.Probe == "" {
+	if r.Console.Subject.Probe == "" || done.attempt.Basic != "" {
 		return
 	}
 	blind := r.Console.Judge(ctx, realm, done.attempt, done.answer, r.client.stranger, time.Now())
@@ -241,6 +249,16 @@ func (r *run) hideAll(credentials []firstfactor.Credential) {
 	}
 }
 
+// hideTokens hides a form's tokens against forgery, but not the addresses
+// that it leads to.
+func (r *run) hideTokens(values []string) {
+	for _, v := range values {
+		if !strings.HasPrefix(v, "/") && !strings.HasPrefix(v, "http") {
+			r.hide(v)
+		}
+	}
+}
+
 func cookieNames(set []firstfactor.Credential) (names []string) {
 	for _, c := range set {
 		if c.Cookie == "" {
@@ -249,5 +267,5 @@ func cookieNames(set []firstfactor.Credential) (names []string) {
 			names = append(names, c.Cookie)
 		}
 	}
-	return names
+	return slices.Compact(names)
 }

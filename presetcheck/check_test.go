@@ -74,7 +74,9 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.bad(w)
 		}
 	case "/api/login":
-		var in struct{ Auth struct{ User, Password, Realm string } }
+		var in struct {
+			Auth struct{ User, Password, Realm string }
+		}
 		if json.NewDecoder(r.Body).Decode(&in) == nil && in.Auth.User == "alice" && in.Auth.Password == password && in.Auth.Realm == "local" {
 			c.good(w)
 		} else {
@@ -116,7 +118,9 @@ func preset() *firstfactor.Console {
 // behaves: it prints no secret, and leaves no session.
 func run(t *testing.T, c *console, p *firstfactor.Console, change func(*presetcheck.Check)) (*presetcheck.Report, string) {
 	t.Helper()
-	p.Logins[0].Match.Methods = []string{"POST"}
+	if !p.Logins[0].Username.Basic {
+		p.Logins[0].Match.Methods = []string{"POST"}
+	}
 	if p.Logins[0].Match.Paths == nil {
 		p.Logins[0].Match.Paths = []string{"/login"}
 	}
@@ -195,6 +199,32 @@ func TestFitsToken(t *testing.T) {
 	}
 	if c.signedOuts != 1 {
 		t.Errorf("it signed out %d times", c.signedOuts)
+	}
+}
+
+// basicConsole takes name and password with each request.
+func basicConsole() (*console, *firstfactor.Console) {
+	c, p := newConsole(), preset()
+	c.knows = func(r *http.Request) bool {
+		name, typed, _ := r.BasicAuth()
+		return name == "alice" && typed == password
+	}
+	p.Logins[0] = firstfactor.Login{Username: firstfactor.Field{Basic: true}, Success: firstfactor.Condition{Probe: "/whoami"}}
+	p.Logins[0].Match.Paths = []string{"*"}
+	p.SessionCookies = nil
+	return c, p
+}
+
+func TestFitsBasic(t *testing.T) {
+	c, p := basicConsole()
+	report, text := run(t, c, p, nil)
+	if !report.Passed() || !strings.Contains(text, "success probe /whoami: holds") || !strings.Contains(text, "GET /whoami answers the person 200, strangers 401") {
+		t.Errorf("Basic does not pass:\n%s", text)
+	}
+	c, p = basicConsole()
+	c.whoami = func(w http.ResponseWriter, _ bool) { fmt.Fprint(w, `{"user":"alice"}`) }
+	if report, text = run(t, c, p, nil); report.Passed() || !strings.Contains(text, "a bad login is success") {
+		t.Errorf("a probe that lets everybody in passes:\n%s", text)
 	}
 }
 

@@ -119,11 +119,7 @@ func (c *client) stranger(ctx context.Context, path string, _ []firstfactor.Cred
 
 func (c *client) carry(h http.Header, with []firstfactor.Credential) {
 	for _, one := range with {
-		if one.Cookie != "" {
-			h.Add("Cookie", one.Cookie+"="+one.Value)
-		} else if len(c.console.SessionHeaders) > 0 {
-			c.console.SetToken(h, one.Value)
-		}
+		c.console.Present(h, one)
 	}
 }
 

@@ -1,8 +1,10 @@
 package presetcheck
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -53,7 +55,7 @@ func (r *run) exits(d *door) (ways []exit) {
 
 // leaveBy is true if the way led out.
 func (r *run) leaveBy(ctx context.Context, way exit, done *login, d *door) bool {
-	request, err := r.typed(ctx, way.method, way.target, "application/x-www-form-urlencoded", way.body, done.jar)
+	request, err := r.typed(ctx, way.method, way.target, "application/x-www-form-urlencoded", cmp.Or(way.body, revoking(way, done)), done.jar)
 	if err != nil {
 		return false
 	}
@@ -75,6 +77,17 @@ func (r *run) leaveBy(ctx context.Context, way exit, done *login, d *door) bool 
 	r.answered(a, request.Method+" "+request.URL.Path+" ")
 	r.judgeExit(noticed, changes.End(), open, d)
 	return true
+}
+
+// revoking is the body of a call that ends a token, as RFC 7009, section 2.1
+// has it.
+func revoking(way exit, done *login) string {
+	for _, c := range done.person() {
+		if c.Cookie == "" && way.method == http.MethodPost {
+			return url.Values{"token": {c.Value}}.Encode()
+		}
+	}
+	return ""
 }
 
 func (r *run) judgeExit(named, deletes, open bool, d *door) {

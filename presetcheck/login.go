@@ -38,6 +38,9 @@ func (l *login) all() []firstfactor.Credential {
 // login signs in with a password, in a browser of its own, and judges the
 // answer as the gateway does.
 func (r *run) login(ctx context.Context, password string) (*login, bool) {
+	if r.Console.Logins[r.Rule].Username.Basic {
+		return r.basicLogin(ctx, password)
+	}
 	e := r.enter(ctx)
 	request, err := r.loginRequest(ctx, e, password)
 	if err != nil {
@@ -58,10 +61,15 @@ func (r *run) login(ctx context.Context, password string) (*login, bool) {
 	}
 	done := &login{attempt: attempt, answer: a, jar: e.jar}
 	done.verdict = r.Console.Judge(ctx, realm, attempt, a, r.client.probe, time.Now())
-	done.jar.take(a.Header, time.Now())
+	r.finish(ctx, done)
+	return done, true
+}
+
+// finish keeps what an answer sets, and says what it holds.
+func (r *run) finish(ctx context.Context, done *login) {
+	done.jar.take(done.answer.Header, time.Now())
 	r.hideAll(done.all())
 	r.shown(ctx, done)
-	return done, true
 }
 
 // recognized is the request as the gateway takes it.
@@ -87,24 +95,35 @@ func (r *run) recognized(request *http.Request) (*firstfactor.Attempt, bool) {
 // shown says what an answer to a login holds.
 func (r *run) shown(ctx context.Context, l *login) {
 	r.answered(l.answer, "")
-	if set := l.verdict.Credentials; len(set) > 0 {
+	switch set := l.verdict.Credentials; {
+	case l.attempt.Basic != "":
+		r.say("the credentials themselves are what makes the console know the person")
+	case len(set) > 0:
 		r.say("sets session credentials: %s", strings.Join(cookieNames(set), ", "))
-	} else {
+	default:
 		r.say("sets no session credential")
 	}
-	var other jar
-	other.console = r.Console
-	other.take(l.answer.Header, time.Now())
-	if names := other.names(); len(names) > 0 {
-		r.say("sets cookies that session_cookies does not name: %s", strings.Join(names, ", "))
-	}
-	r.conditions(ctx, "success", l.attempt.Rule.Success, l.answer)
-	r.conditions(ctx, "failure", l.attempt.Rule.Failure, l.answer)
+	r.otherCookies(l.answer)
+	r.conditions(ctx, "success", l.attempt.Rule.Success, l)
+	r.conditions(ctx, "failure", l.attempt.Rule.Failure, l)
 	r.say("outcome: %s%s", l.verdict.Outcome, because(l.verdict.Differs))
 }
 
-func (r *run) conditions(ctx context.Context, word string, c firstfactor.Condition, a escrow.Answer) {
-	for _, f := range r.Console.Explain(ctx, c, a, r.client.probe, time.Now()) {
+// otherCookies are candidates for session_cookies.
+func (r *run) otherCookies(a escrow.Answer) {
+	other := jar{console: r.Console}
+	other.take(a.Header, time.Now())
+	r.hideAll(other.cookies)
+	if names := other.names(); len(names) > 0 {
+		r.say("sets cookies that session_cookies does not name: %s", strings.Join(names, ", "))
+	}
+}
+
+func (r *run) conditions(ctx context.Context, word string, c firstfactor.Condition, l *login) {
+	probe := func(ctx context.Context, path string, _ []firstfactor.Credential) (escrow.Answer, error) {
+		return r.client.probe(ctx, path, l.person())
+	}
+	for _, f := range r.Console.Explain(ctx, c, l.answer, probe, time.Now()) {
 		if f.Differs == nil {
 			r.say("%s %s: holds", word, f.Part)
 		} else {
@@ -147,22 +166,38 @@ func (r *run) loginRequest(ctx context.Context, e entry, password string) (*http
 }
 
 // formOf is the login page's form, or what the rule says of it where a script
-// makes it.
+// makes or sends it.
 func (r *run) formOf(rule firstfactor.Login, e entry) form {
-	if e.found && e.form.method == http.MethodPost {
-		e.form.action = cmp.Or(e.form.action, r.pageOfLogin())
-		r.say("the login page's form, with the field %s for the password", cmp.Or(r.PasswordField, e.form.password, "password"))
-		return e.form
+	f := e.form
+	if !e.found {
+		f.fields = make(url.Values)
 	}
-	fields := make(url.Values)
 	for name, value := range rule.Fields {
-		fields.Set(name, value)
+		f.fields.Set(name, value)
 	}
-	if r.PasswordField == "" {
+	if r.PasswordField == "" && f.password == "" {
 		r.say("the login page shows no such form: the password is sent as the field `password`; --password-field names another")
+	} else {
+		r.say("the password is sent as the field `%s`", cmp.Or(r.PasswordField, f.password))
 	}
-	method, target := address(rule.Match, http.MethodPost)
-	return form{method: method, action: target, fields: fields}
+	if e.found && f.action == "" && r.postsTo(rule, r.pageOfLogin()) {
+		f.action = r.pageOfLogin()
+	}
+	if f.action == "" || f.method != http.MethodPost {
+		f.method, f.action = address(rule.Match, http.MethodPost)
+	}
+	return f
+}
+
+// postsTo tells whether a form that names no target is sent by the browser
+// itself: to a login, at the page's own address.
+func (r *run) postsTo(rule firstfactor.Login, target string) bool {
+	request, err := r.client.request(context.Background(), http.MethodPost, target, "")
+	if err != nil {
+		return false
+	}
+	q, err := match.Read(request, nil)
+	return err == nil && rule.Match.Any(q)
 }
 
 func (r *run) jsonLogin(ctx context.Context, rule firstfactor.Login, password string) (*http.Request, error) {
