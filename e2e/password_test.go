@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // ownPage is a site whose console has no login, behind Stepgate's own page.
@@ -218,4 +222,62 @@ func TestPasswordUnknownNames(t *testing.T) {
 	if known != unknown || !strings.HasPrefix(known, "422") {
 		t.Errorf("for a person\n%s\nfor nobody\n%s", known, unknown)
 	}
+}
+
+// TestPasswordFlood: more sign-ins at once, from as many networks, than the machine may hash. Some are compared, the
+// others hear at once that they were not, and everything else is served meanwhile.
+func TestPasswordFlood(t *testing.T) {
+	const crowd, patience = 300, 5 * time.Second
+	trusting := "{{.Global}}\n\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32 ::1/128\n\t}"
+	g := StartGateway(t, strings.Replace(ownPage, "{{.Global}}", trusting, 1), notes(t))
+	var compared, busy atomic.Int64
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			begun := time.Now()
+			res, err := flood(g.URL, fmt.Sprintf("10.0.%d.%d", i/200, 1+i%200))
+			switch {
+			case err != nil:
+				t.Error(err)
+			case res.StatusCode == http.StatusServiceUnavailable && res.Header.Get("Retry-After") != "":
+				busy.Add(1)
+			case res.StatusCode == http.StatusUnprocessableEntity:
+				compared.Add(1)
+			default:
+				t.Errorf("%s", res.Status)
+			}
+			if took := time.Since(begun); took > patience {
+				t.Errorf("an answer after %v", took)
+			}
+		})
+	}
+	raw := NewRaw(t, g.URL)
+	for range 20 {
+		begun := time.Now()
+		if a := raw.Get("/.stepgate/signin/password", "Accept: text/html"); a.StatusCode != http.StatusOK || time.Since(begun) > patience {
+			t.Errorf("meanwhile a page: %s after %v", a.Status, time.Since(begun))
+		}
+	}
+	all.Wait()
+	if compared.Load() == 0 || busy.Load() == 0 {
+		t.Errorf("%d compared, %d turned away", compared.Load(), busy.Load())
+	}
+	t.Logf("%d compared, %d turned away", compared.Load(), busy.Load())
+}
+
+// flood sends one sign-in as if a proxy had passed it on from an address.
+func flood(base, from string) (*http.Response, error) {
+	form := strings.NewReader(url.Values{"name": {from}, "password": {"wrong"}}.Encode())
+	req, err := http.NewRequest(http.MethodPost, base+"/.stepgate/signin/password", form)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "text/html")
+	req.Header.Set("X-Forwarded-For", from)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	return res, res.Body.Close()
 }
