@@ -150,9 +150,11 @@ func (g *Gateway) signOn(v *visit) error {
 	switch {
 	case err != nil:
 		return g.fault(v, err)
-	case d.Outcome == policy.Pass:
+	case d.Outcome == policy.Pass && d.Reasons[0].Code == policy.ReasonSingleSignOn:
 		return g.signOnAndPass(ctx, l, d)
-	case d.Outcome != policy.Challenge && d.Outcome != policy.Enroll:
+	case d.Outcome == policy.Pass && v.navigates(): // this browser passed, and nobody else's
+		return g.goOnAdmitted(ctx, l, d)
+	case d.Outcome != policy.Pass && d.Outcome != policy.Challenge && d.Outcome != policy.Enroll:
 		return g.refuseLogin(ctx, l, d)
 	case v.navigates():
 		return g.challenge(ctx, l, d)

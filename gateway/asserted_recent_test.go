@@ -1,0 +1,30 @@
+package gateway_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stepgate/stepgate/sessions"
+)
+
+// TestHeaderRecentPassIsTheBrowsers: who passed minutes ago begins again
+// without a code, in that browser alone: the same word of the proxy in another
+// one, which knows the password at most, is worth one factor still.
+func TestHeaderRecentPassIsTheBrowsers(t *testing.T) {
+	r := byHeader(t, never, local)
+	key, alice := r.bind("alice"), "X-Sso-User: alice"
+	b := r.browser()
+	b.passes(key, alice)
+	delete(b.jar, sessions.CookieName("wiki"))
+	if a := b.get("/private", alice); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/private" {
+		t.Errorf("the browser that passed: %d %q", a.StatusCode, a.Header.Get("Location"))
+	}
+	if got := b.sees(alice); got != "alice" {
+		t.Errorf("the browser that passed sees %q", got)
+	}
+	r.console.got()
+	if got := r.browser().sees(alice); got != "-" {
+		t.Errorf("another browser sees %q", got)
+	}
+	r.nothingReached(t, "another browser")
+}
