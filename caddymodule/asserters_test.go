@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,8 +110,9 @@ func newAssertedSites(t *testing.T) *assertedSites {
 	home := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", home)
-	for _, g := range []**gate{&s.front, &s.behind, &s.own, &s.api} {
-		*g = &gate{t: t, address: freeAddress(t), home: home, reached: s.reached}
+	free := freeAddresses(t, 4)
+	for i, g := range []**gate{&s.front, &s.behind, &s.own, &s.api} {
+		*g = &gate{t: t, address: free[i], home: home, reached: s.reached}
 	}
 	config, err := adapt(fmt.Sprintf(assertedText, home, hash, s.front.address, s.behind.address, s.own.address, s.api.address,
 		strings.TrimPrefix(console.URL, "http://"), keys.URL), "Caddyfile")
@@ -122,6 +124,20 @@ func newAssertedSites(t *testing.T) *assertedSites {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// freeAddresses are several, which are not the same.
+func freeAddresses(t *testing.T, n int) (free []string) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		free = append(free, l.Addr().String())
+	}
+	return free
 }
 
 // sending is a browser that sends these with each request: name, value…
