@@ -43,6 +43,10 @@ type OIDC struct {
 // clockSkew is how far an issuer's clock may be off.
 const clockSkew = time.Minute
 
+// seenWell is how recently an issuer must have answered for people to be sent
+// there: where it does not, they see our page and not their browser's.
+const seenWell = 5 * time.Second
+
 // metadataKept is how long an issuer's description counts without being asked
 // for again.
 const metadataKept = time.Hour
@@ -82,6 +86,8 @@ type Issuer struct {
 	OIDC
 	client    *http.Client
 	published remote[*provider]
+	keys      *keySet // of the last description
+	keysAt    string
 }
 
 // NewIssuer makes one of a configuration that was prepared.

@@ -28,7 +28,7 @@ type metadata struct {
 }
 
 // discover reads the issuer's description, which must name the same issuer
-// (OpenID Connect Discovery 1.0, section 4.3), and forgets its keys.
+// (OpenID Connect Discovery 1.0, section 4.3).
 func (i *Issuer) discover(ctx context.Context) (*provider, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.Issuer)
 	if err != nil {
@@ -44,7 +44,10 @@ func (i *Issuer) discover(ctx context.Context) (*provider, error) {
 	}
 	endpoint.AuthStyle = p.authStyle()
 	p.oauth = oauth2.Config{ClientID: i.ClientID, ClientSecret: i.ClientSecret, Endpoint: endpoint, Scopes: i.Scopes}
-	p.keys = newKeySet(i.client, p.Keys)
+	if i.keys == nil || i.keysAt != p.Keys {
+		i.keys, i.keysAt = newKeySet(i.client, p.Keys), p.Keys
+	}
+	p.keys = i.keys
 	return p, nil
 }
 

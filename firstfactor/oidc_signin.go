@@ -40,7 +40,7 @@ type Wish struct {
 
 // Begin is the address at the issuer where a browser begins an errand.
 func (i *Issuer) Begin(ctx context.Context, e Errand, w Wish) (string, error) {
-	p, err := i.published.get(ctx)
+	p, err := i.published.within(ctx, seenWell)
 	if err != nil {
 		return "", err
 	}

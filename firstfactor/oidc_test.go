@@ -401,6 +401,20 @@ func TestOIDCComesBack(t *testing.T) {
 	}
 }
 
+// TestOIDCSendsNobodyAway to an issuer that answered once and does no more.
+func TestOIDCSendsNobodyAway(t *testing.T) {
+	t.Parallel()
+	fake, i := provided(t)
+	if _, err := i.Begin(t.Context(), firstfactor.NewErrand(callback), firstfactor.Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	fake.Close()
+	time.Sleep(5100 * time.Millisecond)
+	if to, err := i.Begin(t.Context(), firstfactor.NewErrand(callback), firstfactor.Wish{}); !errors.Is(err, firstfactor.ErrIssuer) {
+		t.Errorf("%q, %v", to, err)
+	}
+}
+
 func TestOIDCCodesOfOthers(t *testing.T) {
 	fake, i := provided(t)
 	mine, theirs := firstfactor.NewErrand(callback), firstfactor.NewErrand(callback)

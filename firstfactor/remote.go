@@ -104,6 +104,18 @@ func (r *remote[T]) get(ctx context.Context) (T, error) {
 	return r.anew(ctx)
 }
 
+// within returns what was loaded so short a time ago, or is loaded now.
+func (r *remote[T]) within(ctx context.Context, age time.Duration) (T, error) {
+	r.mu.Lock()
+	value, err, asked := r.value, r.err, time.Since(r.asked)
+	current := !r.at.IsZero() && time.Since(r.at) <= age
+	r.mu.Unlock()
+	if current || err != nil && asked < askAgain {
+		return value, err
+	}
+	return r.anew(ctx)
+}
+
 // anew loads once more, or waits for the loading that is under way.
 func (r *remote[T]) anew(ctx context.Context) (T, error) {
 	r.mu.Lock()
