@@ -16,7 +16,7 @@ management.tcp.port = %d
 load_definitions = %s/definitions.json
 vm_memory_calculation_strategy = allocated
 log.console = true
-log.console.level = warning
+log.console.level = critical
 log.file = false
 `
 

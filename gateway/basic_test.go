@@ -558,3 +558,24 @@ func TestBasicInTheQuery(t *testing.T) {
 		}
 	}
 }
+
+// TestBasicPagesAreAskedForAgain: a page that a browser would take from its
+// cache would not lead to the challenge.
+func TestBasicPagesAreAskedForAgain(t *testing.T) {
+	r := newBasicRig(t)
+	in := r.passBasic("alice")
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+		_, _ = w.Write([]byte("a page"))
+	}
+	r.console.answers(answer)
+	if a := r.browser().get("/public/"); a.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("a stranger's page: %v", a.Header)
+	}
+	if a := in.get("/public/"); a.Header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("a page: %v", a.Header)
+	}
+	if a := r.browser().fetch("/public/logo"); a.Header.Get("Cache-Control") != "" {
+		t.Errorf("an asset: %v", a.Header)
+	}
+}

@@ -68,6 +68,7 @@ func (g *Gateway) answerTo(v *visit, onHeader func(*Gateway, *visit, *answer)) *
 
 // onPass looks at the head of an answer inside a verified session.
 func (g *Gateway) onPass(v *visit, a *answer) {
+	v.askAgain(a.Header(), askedAgain)
 	unshareIn(&v.private, a.Header())
 	if g.passing(v, a); a.held == nil {
 		g.forgetSession(v, a.Header())
@@ -198,6 +199,7 @@ func (g *Gateway) onAnonymous(v *visit, a *answer) {
 		a.hold()
 		return
 	}
+	v.askAgain(a.Header(), "no-cache")
 	g.site.Console.SealCookies(a.Header(), firstfactor.Keeper{}, g.svc.Now())
 	if err := g.seeStart(v, a); err != nil {
 		a.hold()

@@ -99,6 +99,19 @@ func onlyCookie(lines []string, begin string) (value string, ambiguous bool) {
 // cdnHeaders tell shared caches what to keep, past Cache-Control.
 var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires"}
 
+// askAgain has a browser ask before it shows a page again. Of an answer that
+// says nothing of its freshness browsers guess how long it is good (RFC 9111,
+// section 4.2.2), and it is at page loads that people meet their challenge.
+func (v *visit) askAgain(h http.Header, how string) {
+	if v.navigates() && len(h["Cache-Control"])+len(h["Expires"]) == 0 {
+		v.private[0] = how
+		h["Cache-Control"] = v.private[:]
+	}
+}
+
+// askedAgain is what the browser of a verified person is told.
+const askedAgain = "private, no-cache"
+
 // unshare keeps the answer to a verified request out of shared caches (RFC
 // 9111, section 5.2.2.7), whatever the console said.
 func unshare(h http.Header) { unshareIn(new([1]string), h) }
@@ -109,7 +122,7 @@ func unshareIn(room *[1]string, h http.Header) {
 		delete(h, name)
 	}
 	given := h["Cache-Control"]
-	if len(given) == 1 && (given[0] == "private" || given[0] == "no-store") {
+	if len(given) == 1 && (given[0] == "private" || given[0] == "no-store" || given[0] == askedAgain) {
 		return
 	}
 	if len(given) == 0 {

@@ -66,7 +66,7 @@ func TestTheConsolesSideCannotChangeWhatIsInMemory(t *testing.T) {
 	v.get(t, v.cookies)[0] = "altered"
 	v.w.h["Cache-Control"][0] = "public"
 	v.visit(t)
-	if v.w.h.Get("Cache-Control") != "private" {
+	if v.w.h.Get("Cache-Control") != "private, no-cache" {
 		t.Errorf("%v", v.w.h)
 	}
 }
