@@ -126,8 +126,9 @@ func TestFederatedApacheErrors(t *testing.T) {
 	b.Goto(g.URL + "/home")
 	b.Follow("#sso")
 	issuer.Cancel(b)
-	if page := b.Page(); !strings.Contains(page, "access_denied") && !strings.Contains(page, "canceled") || strings.Contains(page, console.Marker) {
-		t.Errorf("after the cancellation: %s", page)
+	if page := b.Page(); !strings.HasPrefix(b.URL(), g.URL+"/sso/callback?error=access_denied") || !strings.HasPrefix(page, "Error:") ||
+		!strings.Contains(console.Log(), "/sso/callback?error=access_denied") {
+		t.Errorf("after the cancellation, at %s: %s", b.URL(), page)
 	}
 	tab := b.Tab()
 	b.Goto(g.URL + "/sso")
