@@ -190,6 +190,9 @@ func TestNodeREDHeld(t *testing.T) {
 	stolen := nodeRedToken(nodeRedLogin(NewRaw(t, console.URL), "alice", Alice.Password))
 	in := nodeRedLogin(raw, "alice", Alice.Password)
 	opensNothing(t, "without a session", console, raw, "", stolen)
+	if a := raw.Get("/?access_token="+url.QueryEscape(stolen), "Accept: text/html"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("a public page with a token in its address: %s", a.Status)
+	}
 	opensNothing(t, "before the pass", console, raw, "Cookie: "+Jar(in), stolen)
 	done, _ := rawPass(t, raw, Jar(in), "", -1)
 	opensNothing(t, "after the pass", console, raw, "Cookie: "+Jar(done), stolen)

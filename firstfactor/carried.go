@@ -102,7 +102,7 @@ func members(text []byte, names []string) (values []string, err error) {
 
 func asText(value json.RawMessage) string {
 	var s string
-	if value[0] != '"' || json.Unmarshal(value, &s) != nil {
+	if json.Unmarshal(value, &s) != nil {
 		return string(value)
 	}
 	return s
