@@ -196,7 +196,10 @@ func TestHeaderBehindAProxy(t *testing.T) {
 	}
 	for _, name := range []string{"Remote_User", "remote.user", "REMOTE_USER"} {
 		through := s.front.sending("Authorization", basic("alice"), name, "bob")
-		s.mustNotReach(t, "through the proxy as "+name, through)
+		through.cookies = alice.copy().cookies
+		if a := through.get("/whoami"); a.body != `console for "alice" in "" by "otp,mfa"` { // Caddy drops such names where they arrive
+			t.Errorf("through the proxy as %s: %s %s", name, a.Status, a.body)
+		}
 	}
 	bob := s.front.sending("Authorization", basic("bob"))
 	bob.cookies = alice.copy().cookies
