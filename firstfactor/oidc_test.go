@@ -316,7 +316,7 @@ func TestOIDCIssuerOutOfOrder(t *testing.T) {
 			"cut":      func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
 			"slow":     func(_ http.ResponseWriter, r *http.Request) { slow(r) },
 			"HTML":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-			"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) },
+			"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) },
 		} {
 			t.Run(path+" "+what, func(t *testing.T) {
 				t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -352,6 +353,9 @@ func (g *Gateway) refuseLogin(ctx context.Context, l *proof, d policy.Decision) 
 		if kind, ok := refusals[d.Reasons[len(d.Reasons)-1].Code]; ok {
 			notice.Kind = kind
 		}
+	}
+	if o := g.issuer(l.who.Source()); o != nil && notice.Kind == templates.NoticeFreshSignOnNeeded {
+		notice.Next = OIDC{o}.path("again") + "?return=" + url.QueryEscape(l.goOn)
 	}
 	return g.tell(l.visit, http.StatusForbidden, refusal{notice: notice,
 		reference: l.reference, subject: l.who.Subject().Name, decision: d})

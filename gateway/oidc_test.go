@@ -195,6 +195,30 @@ func TestOIDCChallenges(t *testing.T) {
 	}
 }
 
+// TestOIDCFreshSignIn: who only ever came by single sign-on may bind a factor
+// after a sign-in of now, which our page leads to.
+func TestOIDCFreshSignIn(t *testing.T) {
+	c := newCompany(t)
+	if b := c.browser(); c.signsIn(b).StatusCode != 303 || !b.inside() {
+		t.Fatal("not signed in")
+	}
+	c.site.Skips = map[string]policy.Skip{"oidc": {Mode: policy.SkipNever}}
+	c.gateway = gateway.New(c.site, c.svc, pages(t), noMeter{}, slog.New(slog.DiscardHandler))
+	c.issuer.Says = issuertest.Claims{"auth_time": c.clock().Add(-time.Hour).Unix()}
+	c.console.got()
+	b := c.browser()
+	a := c.signsIn(b)
+	again := ownOIDC + "/again?return=%2Fprivate%3Fa%3Db"
+	b.refusedWith("an old sign-in", a, 403, "Please sign in afresh")
+	if !strings.Contains(a.body, again) {
+		t.Fatalf("the page does not lead to %s: %s", again, a.body)
+	}
+	c.issuer.Says = nil
+	if a := c.returns(b, c.leaves(b, again)); a.StatusCode != 303 || shownKey(b.get("/.stepgate/challenge").body) == "" {
+		t.Errorf("after a fresh one: %d %s", a.StatusCode, a.body)
+	}
+}
+
 // TestOIDCAsksForEvidence: an issuer that is not asked cannot show it.
 func TestOIDCAsksForEvidence(t *testing.T) {
 	c := newCompany(t, func(s *gateway.Site) {
