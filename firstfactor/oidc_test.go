@@ -104,6 +104,7 @@ func swapped(fake *issuertest.Issuer, said issuertest.Claims) string {
 // TestOIDCRefusesForgedTokens: each is a token that some verifier somewhere
 // took.
 func TestOIDCRefusesForgedTokens(t *testing.T) {
+	t.Parallel()
 	fake, i := provided(t)
 	other := issuertest.NewKey(t, "first")
 	unpublished := issuertest.NewKey(t, "unpublished")
@@ -257,6 +258,7 @@ func TestOIDCGroupsFromUserinfo(t *testing.T) {
 // TestOIDCKeysRotate: a new key is found at once, and one that was taken back
 // does not count.
 func TestOIDCKeysRotate(t *testing.T) {
+	t.Parallel()
 	fake, i := provided(t)
 	if _, _, err := signIn(t, fake, i); err != nil {
 		t.Fatal(err)
@@ -393,6 +395,7 @@ func TestOIDCLyingDescription(t *testing.T) {
 
 // TestOIDCComesBack when its issuer does, unaided.
 func TestOIDCComesBack(t *testing.T) {
+	t.Parallel()
 	fake, i := provided(t)
 	down := true
 	fake.Instead = func(w http.ResponseWriter, _ *http.Request) bool {
@@ -475,6 +478,7 @@ func TestOIDCAnswersOfOthers(t *testing.T) {
 }
 
 func TestOIDCLogoutTokens(t *testing.T) {
+	t.Parallel()
 	fake, i := provided(t)
 	now := time.Now()
 	out, err := i.Ended(t.Context(), fake.Sign(fake.Logout(nil)), now)
