@@ -76,6 +76,9 @@ func exposes(m match.Match, console *firstfactor.Console) string {
 		}
 	}
 	for _, login := range console.Logins {
+		if login.Username.Anywhere {
+			return "the login, which the console takes in any request,"
+		}
 		for _, path := range login.Match.Paths {
 			if touches(m, path) {
 				return "the login at " + path

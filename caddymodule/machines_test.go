@@ -108,6 +108,8 @@ func TestMachinesBypassedTooBroadly(t *testing.T) {
 		"every address":      {"@all {\npath /wp-json/*\nclient_ip 0.0.0.0/0 ::/0\n}", "bypass all @all\nfirst_factor console wordpress", "bypass all lets anybody"},
 		"a header of theirs": {"@api {\npath /wp-json/*\nheader Authorization *\n}", "bypass api @api\nfirst_factor console wordpress", "bypass api lets anybody"},
 		"a method":           {"@api {\npath /wp-json/*\nmethod GET\n}", "bypass api @api\nfirst_factor console wordpress", "bypass api lets anybody"},
+		"a login anywhere":   {"", "bypass feed /feed.php\nfirst_factor console dokuwiki", "bypass feed lets anybody use the login, which the console takes in any request, without a second factor"},
+		"Basic":              {"", "bypass feed /js/*\nfirst_factor console rabbitmq", "bypass feed lets anybody use the login at * without"},
 		"the login":          {"", "bypass api POST /api/v2/*\nfirst_factor console qbittorrent", "bypass api lets anybody use the login at /api/v2/auth/login without a second factor"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,6 @@ func (r *run) basicLogin(ctx context.Context, password string) (*login, bool) {
 // basicAttempt is the credentials as the gateway reads them.
 func (r *run) basicAttempt(ctx context.Context, password string) (*firstfactor.Attempt, error) {
 	value := base64.StdEncoding.EncodeToString([]byte(r.Name + ":" + password))
-	r.hide(value)
 	method, target := address(r.Console.Logins[r.Rule].Match, http.MethodGet)
 	request, err := r.client.request(ctx, method, target, "")
 	if err != nil {

@@ -116,7 +116,7 @@ func preset() *firstfactor.Console {
 
 // run checks a preset against a console, and sees to it that the check itself
 // behaves: it prints no secret, and leaves no session.
-func run(t *testing.T, c *console, p *firstfactor.Console, change func(*presetcheck.Check)) (*presetcheck.Report, string) {
+func run(t *testing.T, c http.Handler, p *firstfactor.Console, change func(*presetcheck.Check)) (*presetcheck.Report, string) {
 	t.Helper()
 	if !p.Logins[0].Username.Basic {
 		p.Logins[0].Match.Methods = []string{"POST"}
@@ -139,7 +139,7 @@ func run(t *testing.T, c *console, p *firstfactor.Console, change func(*presetch
 	if _, err := report.WriteTo(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{password, url.QueryEscape(password), secret, "query-secret", "forgery-token"} {
+	for _, s := range []string{password, url.QueryEscape(password), url.PathEscape(password), secret, "query-secret", "forgery-token"} {
 		if strings.Contains(out.String(), s) {
 			t.Errorf("the report holds %q:\n%s", s, out.String())
 		}
@@ -386,11 +386,66 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// TestTerminal has a console that puts into a name what a terminal obeys.
+// TestTerminal has a console that sends what a terminal obeys, or what turns
+// the order of signs around.
 func TestTerminal(t *testing.T) {
 	c := newConsole()
-	c.whoami = func(w http.ResponseWriter, _ bool) { fmt.Fprint(w, `{"user":"al\u001b]0;x\u0007ice"}`) }
-	if _, text := run(t, c, preset(), nil); strings.ContainsAny(text, "\x1b\x07") {
+	c.good = func(w http.ResponseWriter) {
+		w.Header().Add("Set-Cookie", "sid="+secret)
+		w.Header().Set("Location", "/ho\u009b31mme\u202e")
+		w.WriteHeader(http.StatusSeeOther)
+	}
+	_, text := run(t, c, preset(), nil)
+	if strings.ContainsAny(text, "\u009b\u202e") || !strings.Contains(text, "303 to /ho?31mme?") {
 		t.Errorf("%q", text)
+	}
+}
+
+// TestSecretsInAddresses has a console that leads on with the session and the
+// password in the path; run looks for both.
+func TestSecretsInAddresses(t *testing.T) {
+	c := newConsole()
+	c.good = func(w http.ResponseWriter) {
+		w.Header().Add("Set-Cookie", "sid="+secret)
+		w.Header().Set("Location", "/s/"+secret+"/"+url.PathEscape(password)+"/"+url.QueryEscape(password))
+		w.WriteHeader(http.StatusSeeOther)
+	}
+	if _, text := run(t, c, preset(), nil); !strings.Contains(text, "303 to /s/(hidden)/(hidden)/(hidden)") {
+		t.Errorf("the address is not shown without them:\n%s", text)
+	}
+}
+
+// TestSecretsInFaults has an answer that cannot be read, in the line of the
+// session itself; run looks for it.
+func TestSecretsInFaults(t *testing.T) {
+	c := newConsole()
+	c.good = func(w http.ResponseWriter) { w.Header().Add("Set-Cookie", "sid="+secret+"\x01") }
+	if report, text := run(t, c, preset(), nil); report.Passed() || !strings.Contains(text, "the answer is no HTTP") {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestLoginIsTheGateways has a console that wants its token in a cookie of the
+// field's name too. The gateway leaves such a cookie out, so nobody could sign
+// in behind it.
+func TestLoginIsTheGateways(t *testing.T) {
+	c := newConsole()
+	page := c.loginPage
+	c.loginPage = func(w http.ResponseWriter) { w.Header().Add("Set-Cookie", "token=forgery-token-77"); page(w) }
+	good, brought := c.good, false
+	console := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := r.Cookie("token")
+		brought = err == nil
+		c.ServeHTTP(w, r)
+	})
+	c.good = func(w http.ResponseWriter) {
+		if brought {
+			good(w)
+		} else {
+			c.bad(w)
+		}
+	}
+	if report, text := run(t, console, preset(), nil); report.Good != firstfactor.Failure {
+		t.Errorf("a login that would fail behind the gateway is %s:\n%s", report.Good, text)
 	}
 }

@@ -77,11 +77,7 @@ func (c *client) origin() string { return c.base.Scheme + "://" + c.hostname() }
 func (c *client) send(r *http.Request) (escrow.Answer, error) {
 	res, err := c.http.Do(r)
 	if err != nil {
-		var inner *url.Error // its text holds the address, with whatever is in the query
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return escrow.Answer{}, err
+		return escrow.Answer{}, plain(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, escrow.MaxBody+1))
@@ -89,6 +85,19 @@ func (c *client) send(r *http.Request) (escrow.Answer, error) {
 		err = escrow.ErrTooLarge
 	}
 	return escrow.Answer{Status: res.StatusCode, Header: res.Header, Body: body}, err
+}
+
+// plain is a fault without the address, whose query may hold a token, and
+// without the line of an answer that could not be read.
+func plain(err error) error {
+	var outer *url.Error
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	if strings.Contains(err.Error(), "malformed") {
+		return errors.New("the answer is no HTTP")
+	}
+	return err
 }
 
 // get asks for a page with these credentials and cookies, and nothing else.

@@ -51,8 +51,6 @@ func (r *run) login(ctx context.Context, password string) (*login, bool) {
 	if !ok {
 		return nil, false
 	}
-	r.Console.OpenCookies(request.Header, firstfactor.Keeper{})
-	r.Console.StripHeaders(request.Header, nil)
 	attempt.OnlyTyped(request.Header)
 	a, err := r.client.send(request)
 	if err != nil {
