@@ -31,7 +31,8 @@ type words map[string]reader
 // repeats are the words that may stand more than once in a block: what they
 // say adds up. All others would silently replace what stands above them.
 var repeats = []string{"protect", "public", "logout", "refuse", "bypass", "field", "login", "success", "failure",
-	"session_cookie", "session_header", "session_token", "first_factor", "allow", "group", "realm"}
+	"session_cookie", "session_header", "session_token", "session_field", "session_message", "problem",
+	"first_factor", "allow", "group", "realm"}
 
 // block reads a block of words, if one follows. A misspelt word is an error
 // that lists those there are.

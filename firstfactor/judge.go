@@ -89,7 +89,7 @@ type exchange struct {
 	changes Changes
 	probe   Prober
 	basic   string // the credentials that were proven
-	json    any // the body, parsed when first needed
+	json    any    // the body, parsed when first needed
 }
 
 func (e *exchange) credentials() []Credential {
