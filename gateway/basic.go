@@ -251,3 +251,22 @@ func (g *Gateway) marshal(v *visit, p problem) ([]byte, error) {
 	}
 	return json.Marshal(members)
 }
+
+// observeBasic judges credentials while the site is only watched: once a minute
+// for each, since nobody gets a session by them. Their request goes on as it
+// came.
+func (g *Gateway) observeBasic(v *visit) error {
+	if !g.recent.first("basic\x00"+g.flights.key(v.attempt.Basic), g.svc.Now()) {
+		return v.next(v.w, v.Request.Request)
+	}
+	held, err := g.probeBasic(v)
+	if err != nil {
+		g.log.Info("observing: a login", "site", g.site.Name, "outcome", "unclear", "differs", err)
+		return v.next(v.w, v.Request.Request)
+	}
+	verdict := g.site.Console.JudgeBasic(v.Context(), g.site.Realm, v.attempt, held, g.prober(v), g.svc.Now())
+	g.meter.LoginJudged(verdict.Outcome)
+	g.log.Info("observing: a login", "site", g.site.Name, "outcome", verdict.Outcome.String(),
+		"subject", verdict.Identity.Subject().String(), "differs", verdict.Differs)
+	return v.next(v.w, v.Request.Request)
+}

@@ -579,3 +579,24 @@ func TestBasicPagesAreAskedForAgain(t *testing.T) {
 		t.Errorf("an asset: %v", a.Header)
 	}
 }
+
+// TestBasicObserved: a site that is only watched gets each request as it came,
+// and its credentials are judged beside it, not with each call.
+func TestBasicObserved(t *testing.T) {
+	r := newBasicRig(t)
+	r.site.Observe = r.clock().Add(24 * time.Hour)
+	r.forgetNear()
+	b := r.browser()
+	for range 5 {
+		if a := b.send("PUT", "/api/x", "{}", basic("alice")); a.StatusCode != 200 || !strings.Contains(a.body, "PUT /api/x") {
+			t.Errorf("observed: %d %s", a.StatusCode, a.body)
+		}
+	}
+	var paths []string
+	for _, q := range r.console.got() {
+		paths = append(paths, q.URL.Path)
+	}
+	if !slices.Equal(paths, []string{"/whoami", "/api/x", "/api/x", "/api/x", "/api/x", "/api/x"}) {
+		t.Errorf("the console got %v", paths)
+	}
+}

@@ -45,6 +45,9 @@ func (g *Gateway) observe(v *visit) error {
 
 // observeLogin judges a login's answer and sends it all the same.
 func (g *Gateway) observeLogin(v *visit) error {
+	if v.attempt.Basic != "" {
+		return g.observeBasic(v)
+	}
 	v.Header.Del("Accept-Encoding")
 	c := &witness{ResponseWriter: v.w, seen: escrow.NewCapture(nil)}
 	if err := v.next(c, v.Request.Request); err != nil {
