@@ -147,6 +147,7 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 		Enrollment: account.State, RecentPass: recent, Excluded: !g.allows(l.who)}
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
+	f.Carried = g.asserts(l.who.Source())
 	d := policy.Decide(f)
 	g.meter.Decided(d.Outcome)
 	return d, nil

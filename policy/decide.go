@@ -69,7 +69,7 @@ func signedOn(f Facts) Decision {
 		return decide(Pass, evidence)
 	case f.Enrollment != identity.Federated && f.Enrollment != identity.Reset:
 		return challenged(f, evidence)
-	case !fresh(f.Evidence, f.Now):
+	case !f.fresh():
 		return decide(Deny, Reason{Code: ReasonNotFresh})
 	default: // the issuer has just vouched for who binds
 		return decide(Enroll, evidence)

@@ -28,6 +28,7 @@ func facts(t *rapid.T) Facts {
 		SingleSignOn: rapid.Bool().Draw(t, "single sign-on"),
 		Skip:         skips(t),
 		Evidence:     evidence(t),
+		Carried:      rapid.Bool().Draw(t, "carried"),
 		Now:          now,
 	}
 }
@@ -70,7 +71,7 @@ func mayPass(f Facts) bool {
 // mayBind is whom a first binding is open to: rule 9.
 func mayBind(f Facts) bool {
 	age := now.Sub(f.Evidence.AuthTime)
-	fresh := f.Evidence.AuthTime.IsZero() || age >= -time.Minute && age <= 10*time.Minute
+	fresh := f.Evidence.AuthTime.IsZero() && !f.Carried || age >= -time.Minute && age <= 10*time.Minute
 	again := f.Enrollment == identity.Federated || f.Enrollment == identity.Reset
 	return f.Enrollment == identity.NeverBound || again && f.SingleSignOn && fresh
 }
@@ -153,6 +154,9 @@ func TestDecideLogins(t *testing.T) {
 		"federated, fresh":      {Facts{Enrollment: identity.Federated, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
 		"federated, stale":      {Facts{Enrollment: identity.Federated, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now.Add(-time.Hour)}}, Deny},
 		"reset, fresh":          {Facts{Enrollment: identity.Reset, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
+		"reset, at once":        {Facts{Enrollment: identity.Reset, SingleSignOn: true}, Enroll},
+		"reset, carried":        {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true}, Deny},
+		"reset, carried, fresh": {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
 		"never bound, a recent": {Facts{Enrollment: identity.NeverBound, RecentPass: true}, Enroll},
 	} {
 		c.facts.Stage, c.facts.Rules, c.facts.Now = AtLogin, required, now

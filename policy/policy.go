@@ -136,6 +136,7 @@ type Facts struct {
 	SingleSignOn bool // somebody else's assertion proved the person
 	Skip         Skip
 	Evidence     identity.Evidence
+	Carried      bool // the assertion comes with each request, and is as old as it may be
 	Now          time.Time
 }
 

@@ -63,9 +63,12 @@ func (s Skip) recent(at, now time.Time) bool {
 // although others were bound before, or none was needed so far.
 const freshFor = 10 * time.Minute
 
-// fresh takes an issuer that does not say when at its word that it is now.
-func fresh(e identity.Evidence, now time.Time) bool {
-	return e.AuthTime.IsZero() || Skip{MaxAge: freshFor}.recent(e.AuthTime, now)
+// fresh takes an issuer that was asked just now, and does not say when, at its
+// word that it is now. What a request carries may have been stolen long ago: it
+// has to say.
+func (f Facts) fresh() bool {
+	at := f.Evidence.AuthTime
+	return at.IsZero() && !f.Carried || Skip{MaxAge: freshFor}.recent(at, f.Now)
 }
 
 // described is the evidence as the audit trail keeps it.
