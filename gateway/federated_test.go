@@ -22,8 +22,11 @@ const issuer = "https://id.test/realms/staff"
 func federatedWiki(s *gateway.Site) {
 	s.Console.Public = append(s.Console.Public, match.Match{Paths: []string{"/sso"}})
 	s.Console.Logins = append(s.Console.Logins, firstfactor.Login{Match: match.Match{Methods: []string{"GET"}, Paths: []string{"/callback"}},
-		Federated: &firstfactor.Federated{Issuers: []string{"https://other.test", issuer}},
-		Success:   firstfactor.Condition{SetCookies: []string{"auth"}}})
+		Federated: &firstfactor.Federated{Issuers: []string{"https://third.test", issuer}},
+		Success:   firstfactor.Condition{SetCookies: []string{"auth"}}},
+		firstfactor.Login{Match: match.Match{Paths: []string{"/callback/other"}},
+			Federated: &firstfactor.Federated{Issuers: []string{"https://other.test"}},
+			Success:   firstfactor.Condition{SetCookies: []string{"auth"}}})
 	s.Skips = map[string]policy.Skip{firstfactor.SourceFederated: {Mode: policy.SkipAlways}}
 }
 
@@ -166,6 +169,10 @@ func TestFederatedLessThanTheEvidence(t *testing.T) {
 		},
 		"a way out of the realm": func(b *browser) (*browser, string) {
 			b.ssoWiki("https://id.test/realms/staff/../evil/auth?response_type=code&state=STATE")
+			return b, b.begin()
+		},
+		"an issuer of another callback": func(b *browser) (*browser, string) {
+			b.ssoWiki("https://other.test/auth?response_type=code&state=STATE")
 			return b, b.begin()
 		},
 		"plain HTTP": func(b *browser) (*browser, string) {
