@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-
-	"github.com/stepgate/stepgate/identity"
 )
 
 // CaddyUser proves people by whatever auth handler of Caddy's ran before:
@@ -47,7 +45,7 @@ func (c *CaddyUser) Assert(_ context.Context, r *http.Request) (Assertion, error
 	if name == "" {
 		return Assertion{}, ErrNoAssertion
 	}
-	subject, err := identity.NewSubject(c.realm, name)
+	subject, err := newPerson(c.realm, name)
 	if err != nil {
 		return Assertion{}, unproven("{http.auth.user.id}: %v", err)
 	}

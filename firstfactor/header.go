@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/stepgate/stepgate/identity"
 )
 
 // Header proves people by the word of an authenticating proxy in front, which
@@ -103,7 +101,7 @@ func (h *Header) Assert(_ context.Context, r *http.Request) (Assertion, error) {
 	if name == "(null)" { // Apache's word for nobody
 		return Assertion{}, unproven("%s names nobody", h.name.name)
 	}
-	subject, err := identity.NewSubject(h.realm, name)
+	subject, err := newPerson(h.realm, name)
 	if err != nil {
 		return Assertion{}, unproven("%s: %v", h.name.name, err)
 	}

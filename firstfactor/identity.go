@@ -1,7 +1,9 @@
 package firstfactor
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stepgate/stepgate/identity"
@@ -24,6 +26,16 @@ const (
 	SourceConsole   = "console"
 	SourceFederated = "federated"
 )
+
+// newPerson is one whom consoles are told by a header, where blanks around the
+// name get lost (RFC 9110, section 5.5): a second account "alice " at an issuer
+// would be alice there.
+func newPerson(realm, name string) (identity.Subject, error) {
+	if strings.TrimSpace(name) != name {
+		return identity.Subject{}, fmt.Errorf("%w: blanks around it", identity.ErrName)
+	}
+	return identity.NewSubject(realm, name)
+}
 
 // Subject is who it is.
 func (i Identity) Subject() identity.Subject { return i.subject }

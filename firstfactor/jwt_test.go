@@ -374,6 +374,7 @@ func TestJWTClaims(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	mail, _ := newJWT(t, func(j *JWT) { j.Subject = "email" })
+	byPointer, _ := newJWT(t, func(j *JWT) { j.Subject = "/email" })
 	for verified, holds := range map[any]bool{true: true, "true": true, nil: true, false: false, "false": false, 1: false} {
 		c := with("email", "alice@example.com")
 		if verified != nil {
@@ -381,6 +382,9 @@ func TestJWTClaims(t *testing.T) {
 		}
 		if _, err := mail.Assert(t.Context(), bearer(token(t, c))); (err == nil) != holds {
 			t.Errorf("email_verified %v: %v", verified, err)
+		}
+		if _, err := byPointer.Assert(t.Context(), bearer(token(t, c))); (err == nil) != holds {
+			t.Errorf("email_verified %v, by a pointer: %v", verified, err)
 		}
 	}
 }

@@ -184,10 +184,10 @@ func (c claims) lasts(now time.Time) (end time.Time, err error) {
 func (j *JWT) person(c claims, end time.Time) (Identity, error) {
 	claim := cmp.Or(j.Subject, "sub")
 	name, _ := c.at(claim).(string)
-	if verified, said := c["email_verified"]; claim == "email" && said && verified != true && verified != "true" {
+	if verified, said := c["email_verified"]; strings.TrimPrefix(claim, "/") == "email" && said && verified != true && verified != "true" {
 		return Identity{}, unproven("its email is one that the issuer has not verified")
 	}
-	subject, err := identity.NewSubject(identity.IssuedBy(j.realm, j.Issuer), name)
+	subject, err := newPerson(identity.IssuedBy(j.realm, j.Issuer), name)
 	if err != nil {
 		return Identity{}, unproven("%s: %v", claim, err)
 	}

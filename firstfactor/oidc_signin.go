@@ -239,7 +239,7 @@ func (i *Issuer) person(realm string, c, more claims) (who Identity, evidence, e
 		return who, nil, unproven("the issuer does not say that it verified the email")
 	}
 	who = Identity{source: i.ID}
-	if who.subject, err = identity.NewSubject(identity.IssuedBy(realm, i.Issuer), name); err != nil {
+	if who.subject, err = newPerson(identity.IssuedBy(realm, i.Issuer), name); err != nil {
 		return Identity{}, nil, unproven("%s: %w", i.Name, err)
 	}
 	e, evidence := c.evidence(i.Issuer)

@@ -206,7 +206,18 @@ func (g *Gateway) tellConsole(v *visit) {
 		}
 	}
 	say("Remote-User", live.Subject.Name)
-	say("Remote-Groups", strings.Join(live.Groups, ","))
+	say("Remote-Groups", list(live.Groups))
 	say("Remote-Amr", strings.Join(live.AMR, ","))
 	say("Remote-Auth-Time", strconv.FormatInt(live.AuthTime.Unix(), 10))
+}
+
+// list is the line of several groups. A name that holds the sign between them,
+// or blanks around it, would be heard as another one, which anybody who may
+// name a group at the issuer could wish for: it is left out.
+func list(groups []string) string {
+	other := func(name string) bool { return strings.ContainsRune(name, ',') || strings.TrimSpace(name) != name }
+	if slices.ContainsFunc(groups, other) {
+		groups = slices.DeleteFunc(slices.Clone(groups), other)
+	}
+	return strings.Join(groups, ",")
 }
