@@ -48,6 +48,7 @@ type JWT struct {
 	realm    string
 	header   header
 	cookies  *match.Names
+	smuggled func(pair string) bool // whether a cookie holds the token's for some console
 	allowed  []jose.SignatureAlgorithm
 	keys     *issuerKeys
 	verified *otter.Cache[string, verifiedToken]
@@ -82,6 +83,7 @@ func (j *JWT) Prepare(realm string) error {
 		j.header = newHeader(cmp.Or(j.Header, "Authorization"))
 	} else {
 		j.cookies = match.NewNames(j.Cookie)
+		j.smuggled = (&Console{SessionCookies: []string{j.Cookie}}).smuggles
 	}
 	j.allowed = []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA}
 	if len(j.Algorithms) > 0 {

@@ -72,10 +72,11 @@ func (j *JWT) cookie(r *http.Request) (value string, err error) {
 	found := 0
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			name, text, _ := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
-			if !j.isCookie(name) {
+			pair = strings.TrimLeft(pair, " \t")
+			if !j.isCookie(pair) {
 				continue
 			}
+			name, text, _ := strings.Cut(pair, "=")
 			if found++; found > 1 || name != j.Cookie {
 				return "", unproven("the cookie %s stands twice, or as %q", j.Cookie, name)
 			}
@@ -88,9 +89,11 @@ func (j *JWT) cookie(r *http.Request) (value string, err error) {
 	return value, nil
 }
 
-// isCookie tells whether a console may take a name for the cookie's.
-func (j *JWT) isCookie(name string) bool {
-	return j.cookies.Has(name) || j.cookies.Has(match.FoldName(name))
+// isCookie tells whether a console may find the cookie in a pair: by its name,
+// or inside another one.
+func (j *JWT) isCookie(pair string) bool {
+	name, _, _ := strings.Cut(pair, "=")
+	return j.cookies.Has(name) || j.cookies.Has(match.FoldName(name)) || pair != "" && j.smuggled(pair)
 }
 
 // Withhold implements Asserter: it takes the cookie off.
@@ -101,9 +104,8 @@ func (j *JWT) Withhold(h http.Header) {
 	var kept []string
 	for _, line := range h["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(strings.TrimLeft(pair, " \t"), "=")
-			if !j.isCookie(name) {
-				kept = append(kept, strings.TrimSpace(pair))
+			if pair = strings.TrimSpace(pair); !j.isCookie(pair) {
+				kept = append(kept, pair)
 			}
 		}
 	}
