@@ -84,11 +84,25 @@ func valuesOf(want string, places ...url.Values) (found []string, err error) {
 func sameField(name, want string) bool {
 	base, index, array := strings.Cut(want, "[")
 	if !array {
-		return match.FoldName(name) == match.FoldName(want)
+		return match.FoldName(name) == match.FoldName(want) || match.FoldName(unwrapped(name)) == match.FoldName(want)
 	}
-	otherBase, otherIndex, array := strings.Cut(name, "[")
+	otherBase, otherIndex, array := strings.Cut(unwrapped(name), "[")
 	return array && match.FoldName(otherBase) == match.FoldName(base) &&
 		strings.TrimSpace(otherIndex) == strings.TrimSpace(index)
+}
+
+// unwrapped is a name as Rack and Node's qs read it: `[user]`, `[user]x` and
+// `user` are one field, `[user][login]` and `user[login]` another.
+func unwrapped(name string) string {
+	inner := strings.TrimLeft(name, "[]")
+	if inner == name {
+		return name
+	}
+	base, rest, closed := strings.Cut(inner, "]")
+	if i := strings.IndexByte(rest, '['); closed && i >= 0 {
+		return base + rest[i:]
+	}
+	return base
 }
 
 func (f *fields) jsonName(at string) (string, bool, error) {
