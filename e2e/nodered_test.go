@@ -235,6 +235,7 @@ func opensNothing(t *testing.T, what string, console *Console, raw *Raw, jar, to
 		"the query, escaped":             send("GET", "?%61ccess_token="+escaped, ""),
 		"the query as an array":          send("GET", "?access_token[]="+escaped, ""),
 		"the query as an indexed array":  send("GET", "?access_token[0]="+escaped, ""),
+		"the query in brackets":          send("GET", "?[access_token]="+escaped, ""),
 		"the query twice":                send("GET", "?access_token=x&access_token="+escaped, ""),
 		"the query beside a bad escape":  send("GET", "?x=%zz&access_token="+escaped, ""),
 		"the query beside a semicolon":   send("GET", "?x=1;y=2&access_token="+escaped, ""),

@@ -52,6 +52,7 @@ func TestPoint3LoginsThatReadInTwoWays(t *testing.T) {
 		"doubled in the query":   sent(t, "GET", "/?u=alice&u=bob", "", ""),
 		"an array":               sent(t, "POST", "/", form, "u[]=alice&p=x"),
 		"an array beside":        sent(t, "POST", "/", form, "u=alice&u[]=bob"),
+		"brackets beside":        sent(t, "POST", "/", form, "u=alice&[u]=bob"),
 		"folded by a blank":      sent(t, "POST", "/", form, "+u=alice"),
 		"folded by an escape":    sent(t, "POST", "/", form, "u%00x=alice"),
 		"a bad escape":           sent(t, "POST", "/", form, "u=alice&x=%zz"),
