@@ -139,12 +139,11 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	recent, err := g.passedRecently(ctx, l.visit, who)
-	if err != nil {
+	if l.passed, err = g.lastPass(ctx, l.visit, who); err != nil {
 		return policy.Decision{}, err
 	}
 	f := policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules, Now: g.svc.Now(),
-		Enrollment: account.State, RecentPass: recent, Excluded: !g.allows(l.who)}
+		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Excluded: !g.allows(l.who)}
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())
@@ -176,14 +175,14 @@ func (g *Gateway) groups(who firstfactor.Identity) []string {
 // console to repeat the call that got 401, too little to leave a desk.
 const recentPass = 5 * time.Minute
 
-// passedRecently tells whether the person passed in this browser minutes ago.
-func (g *Gateway) passedRecently(ctx context.Context, v *visit, who identity.Subject) (bool, error) {
+// lastPass is when the person passed in this browser last; zero: never.
+func (g *Gateway) lastPass(ctx context.Context, v *visit, who identity.Subject) (time.Time, error) {
 	mark := g.browser(v)
 	if !mark.Known() {
-		return false, nil
+		return time.Time{}, nil
 	}
 	b, err := g.svc.Accounts.Browser(ctx, who, mark.Digest(who))
-	return g.svc.Now().Sub(b.PassedAt) < recentPass, err
+	return b.PassedAt, err
 }
 
 // proof is a first factor that was just proved.
@@ -192,7 +191,8 @@ type proof struct {
 	who       firstfactor.Identity
 	held      *escrow.Answer // the console's, nil where the login is not its own
 	verdict   firstfactor.Verdict
-	goOn      string // a path on this host, "" where the held answer says
+	passed    time.Time // when the person passed in this browser last
+	goOn      string    // a path on this host, "" where the held answer says
 	reference string
 }
 
@@ -311,7 +311,9 @@ func (g *Gateway) admit(ctx context.Context, l *proof, d policy.Decision) (*sess
 	event, rec := audit.LoginReleased, g.recordOf(l)
 	rec.AuthTime, rec.Idle = rec.BeganAt, g.site.Idle
 	rec.ExpiresAt = capped(rec.BeganAt.Add(g.site.Life), l.who)
-	rec.Passed = d.Reasons[0].Code == policy.ReasonRecentPass
+	if rec.Passed = d.Reasons[0].Code == policy.ReasonRecentPass; rec.Passed {
+		rec.AuthTime = l.passed // of two linked sites each would renew the other's
+	}
 	if d.Reasons[0].Code == policy.ReasonSingleSignOn {
 		event = audit.LoginSignedOn
 		if e, _ := l.who.Evidence(); !e.AuthTime.IsZero() {

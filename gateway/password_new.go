@@ -147,7 +147,8 @@ func (p *passwordPage) changed(ctx context.Context, who firstfactor.Identity) er
 		return p.fault(err)
 	}
 	rec := g.recordOf(g.proofOf(v, who, ""))
-	rec.AMR, rec.AuthTime, rec.ExpiresAt, rec.Idle = before.AMR, before.AuthTime, before.ExpiresAt, before.Idle
+	rec.AMR, rec.AuthTime, rec.Passed = before.AMR, before.AuthTime, before.Passed
+	rec.ExpiresAt, rec.Idle = before.ExpiresAt, before.Idle
 	// Stores keep milliseconds: cut to them, it must not seem to have begun
 	// before the others ended.
 	rec.BeganAt = rec.BeganAt.Add(time.Millisecond)
