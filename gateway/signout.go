@@ -42,6 +42,11 @@ func (g *Gateway) signOut(ctx context.Context, v *visit) error {
 	if err := crossOrigin.Check(v.Request.Request); err != nil {
 		return g.refused(v, http.StatusForbidden, templates.Notice{Kind: templates.NoticeCrossSite, Next: "/"}, policy.Reason{Code: policy.ReasonCrossSite})
 	}
+	if v.session == nil { // perhaps it only does not count beside what this request asserts
+		if err := g.recognize(ctx, v); err != nil {
+			return g.fault(v, err)
+		}
+	}
 	if v.session == nil {
 		return g.signedOut(v)
 	}
