@@ -72,6 +72,9 @@ func (f *frames) headLength() int {
 	return length
 }
 
+// maxControl is the longest payload of a control frame (RFC 6455, section 5.5).
+const maxControl = 125
+
 // begin reads a whole head. Extensions were not offered to the console, so
 // their bits say nothing that both sides know.
 func (f *frames) begin() error {
@@ -83,10 +86,13 @@ func (f *frames) begin() error {
 	}
 	reserved := f.head[0]&0x70 != 0
 	f.head = f.head[:0]
-	if f.control {
+	begins := opcode != 0
+	switch {
+	case f.control && (reserved || !f.final || f.left > maxControl):
+		return errFrames // a console that takes it for something else finds messages in it
+	case f.control:
 		return nil
-	}
-	if begins := opcode != 0; reserved || begins == f.within || f.left > maxMessage-uint64(len(f.message)) {
+	case reserved || begins == f.within || f.left > maxMessage-uint64(len(f.message)):
 		return errFrames
 	}
 	f.within = true

@@ -32,7 +32,7 @@ func sent(first byte, payload string) []byte {
 func TestFramesOfAnyCut(t *testing.T) {
 	long, longer := strings.Repeat("l", 200), strings.Repeat("L", 70_000)
 	all := slices.Concat(sent(0x81, "one"), sent(0x89, "ping"), sent(0x01, "tw"), sent(0x8a, ""), sent(0x00, ""), sent(0x80, "o"),
-		sent(0x82, long), sent(0x81, longer), sent(0x81, ""), sent(0x88, "\x03\xe8"))
+		sent(0x82, long), sent(0x81, longer), sent(0x81, ""), sent(0x89, long[:125]), sent(0x88, "\x03\xe8"))
 	want := []string{"one", "two", long, longer, ""}
 	for _, size := range []int{1, 2, 3, 5, 7, 13, 1000, len(all)} {
 		var got []string
@@ -66,6 +66,9 @@ func TestFramesRefused(t *testing.T) {
 		"compressed":            sent(0xc1, "x"),
 		"an end that began not": sent(0x80, "x"),
 		"a beginning inside":    slices.Concat(sent(0x01, "b"), sent(0x81, "x")),
+		"one in a long ping":    sent(0x89, strings.Repeat("x", maxControl-1)+"bad"),
+		"one in a ping's piece": sent(0x09, "bad"),
+		"one in an odd pong":    sent(0xca, "bad"),
 		"too long":              sent(0x81, strings.Repeat("x", maxMessage+1)),
 		"too long in pieces":    slices.Concat(sent(0x01, strings.Repeat("x", maxMessage)), sent(0x80, "x")),
 		"longer than can be":    {0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4},
