@@ -15,6 +15,8 @@ import (
 type Asserter interface {
 	// ID names the source, among all of its site.
 	ID() string
+	// Realm is whose people it names.
+	Realm() string
 	// Assert is who sends a request. It needs the request as it arrived, with
 	// the headers that only a source may say.
 	Assert(ctx context.Context, r *http.Request) (Assertion, error)

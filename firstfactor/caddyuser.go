@@ -33,6 +33,9 @@ func (c *CaddyUser) Prepare(realm string) error {
 // ID implements Asserter.
 func (*CaddyUser) ID() string { return "caddy" }
 
+// Realm implements Asserter.
+func (c *CaddyUser) Realm() string { return c.realm }
+
 // Headers implements Asserter.
 func (*CaddyUser) Headers() []string { return nil }
 

@@ -72,6 +72,9 @@ func parseNetwork(text string) (netip.Prefix, error) {
 // ID implements Asserter.
 func (*Header) ID() string { return "header" }
 
+// Realm implements Asserter.
+func (h *Header) Realm() string { return h.realm }
+
 // Headers implements Asserter.
 func (h *Header) Headers() []string {
 	if h.Groups == "" {

@@ -17,6 +17,9 @@ import (
 // ID implements Asserter. Two issuers are two sources.
 func (j *JWT) ID() string { return "jwt:" + j.Issuer }
 
+// Realm implements Asserter.
+func (j *JWT) Realm() string { return identity.IssuedBy(j.realm, j.Issuer) }
+
 // Headers implements Asserter.
 func (j *JWT) Headers() []string {
 	if j.Cookie != "" {
@@ -189,7 +192,7 @@ func (j *JWT) person(c claims, end time.Time) (Identity, error) {
 	if verified, said := c["email_verified"]; strings.TrimPrefix(claim, "/") == "email" && said && verified != true && verified != "true" {
 		return Identity{}, unproven("its email is one that the issuer has not verified")
 	}
-	subject, err := newPerson(identity.IssuedBy(j.realm, j.Issuer), name)
+	subject, err := newPerson(j.Realm(), name)
 	if err != nil {
 		return Identity{}, unproven("%s: %v", claim, err)
 	}

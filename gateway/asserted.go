@@ -90,7 +90,7 @@ func (g *Gateway) compare(v *visit) error {
 func (g *Gateway) agrees(live *sessions.Session, a *asserted) bool {
 	if a.names() {
 		return live.Subject == a.Subject() &&
-			(live.Source != a.Source() || slices.Equal(live.Groups, g.groups(a.Identity)))
+			(live.Source != a.Source() || slices.Equal(live.Groups, said(a.Identity)))
 	}
 	return !g.asserts(live.Source)
 }
@@ -129,7 +129,7 @@ func (g *Gateway) admitted(v *visit) error {
 		return nil
 	}
 	live, err := g.svc.Sessions.Find(v.Context(), g.site.Name, value)
-	if errors.Is(err, sessions.ErrNotFound) || err == nil && live.Subject != v.asserted.Subject() {
+	if errors.Is(err, sessions.ErrNotFound) || err == nil && (live.Subject != v.asserted.Subject() || !g.counts(live)) {
 		return nil
 	}
 	v.session = live
@@ -206,7 +206,7 @@ func (g *Gateway) tellConsole(v *visit) {
 		}
 	}
 	say("Remote-User", live.Subject.Name)
-	say("Remote-Groups", list(live.Groups))
+	say("Remote-Groups", list(g.groups(live.Subject, live.Groups)))
 	say("Remote-Amr", strings.Join(live.AMR, ","))
 	say("Remote-Auth-Time", strconv.FormatInt(live.AuthTime.Unix(), 10))
 }

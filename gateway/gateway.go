@@ -88,10 +88,11 @@ type Gateway struct {
 	log         *slog.Logger
 	recent      *recent
 	flights     *flights
-	cookie      string       // how the session's begins
-	identity    *match.Names // headers that only we, or a source, may say
-	credentials *match.Names // headers by which the console could know a person
-	heeded      *match.Names // and all others that are looked for
+	cookie      string            // how the session's begins
+	sources     map[string]string // whose people each proves
+	identity    *match.Names      // headers that only we, or a source, may say
+	credentials *match.Names      // headers by which the console could know a person
+	heeded      *match.Names      // and all others that are looked for
 }
 
 // New makes the gateway of a site.
@@ -100,7 +101,7 @@ func New(site Site, svc Services, pages *templates.Set, meter Meter, log *slog.L
 	for _, source := range site.Asserted {
 		identity = identity.With(match.NewNames(spoken(source)...))
 	}
-	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(), flights: newFlights(),
+	return &Gateway{site: site, svc: svc, pages: pages, meter: meter, log: log, recent: newRecent(), flights: newFlights(), sources: site.sources(),
 		cookie: sessions.CookieName(site.Name) + "=", identity: identity,
 		credentials: credentials, heeded: credentials.With(identity).With(match.Overrides)}
 }
@@ -283,7 +284,7 @@ func (g *Gateway) recognize(ctx context.Context, v *visit) error {
 		return nil
 	}
 	live, err := g.svc.Sessions.Find(ctx, g.site.Name, v.cookie)
-	if errors.Is(err, sessions.ErrNotFound) {
+	if errors.Is(err, sessions.ErrNotFound) || err == nil && !g.counts(live) {
 		return nil
 	}
 	v.session = live

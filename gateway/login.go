@@ -143,31 +143,13 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 		return policy.Decision{}, err
 	}
 	f := policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules, Now: g.svc.Now(),
-		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Excluded: !g.allows(l.who)}
+		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Excluded: !g.allows(who, l.who.Groups())}
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())
 	d := policy.Decide(f)
 	g.meter.Decided(d.Outcome)
 	return d, nil
-}
-
-// allows tells whether a person is in a group that may come.
-func (g *Gateway) allows(who firstfactor.Identity) bool {
-	return len(g.site.Allow) == 0 || slices.ContainsFunc(g.groups(who), func(group string) bool {
-		return slices.Contains(g.site.Allow, group)
-	})
-}
-
-// groups are those that the source says, and the operator, who knows the
-// realm's own people by name.
-func (g *Gateway) groups(who firstfactor.Identity) []string {
-	all := who.Groups()
-	if s := who.Subject(); s.Realm == g.site.Realm {
-		all = append(all, g.site.Members[s.Name]...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // recentPass is how long a login of a person who just passed in the same
@@ -211,7 +193,7 @@ func (g *Gateway) recordOf(l *proof) sessions.Record {
 		amr = e.AMR // nobody else knows how
 	}
 	return sessions.Record{
-		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Groups: g.groups(l.who), AMR: amr,
+		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Groups: said(l.who), AMR: amr,
 		BeganAt: g.svc.Now(), Address: l.at.Address, Browser: browserLabel(l.Request.Request),
 	}
 }
