@@ -18,7 +18,7 @@ import (
 
 // The budgets of failed sign-ins: of a name, in one bucket for strangers and
 // one for browsers in which the person passed before, so that outsiders cannot
-// lock the owner out; and of a network, over all names.
+// lock the owner out; and of the strangers of a network, over all names.
 var (
 	nameBudget = []limits.Rate{
 		{Count: 10, Period: 24 * time.Hour},
@@ -94,10 +94,20 @@ type charged struct {
 	rates []limits.Rate
 }
 
-// charge takes an attempt before anything is compared. The network's comes
-// first: who has none left cannot use up those of a name.
+// budgets are what an attempt is taken from. The network's comes first: who has
+// none left cannot use up those of a name. A known browser has its person's
+// alone, so that others in its network cannot lock it out.
+func (in SignIn) budgets() []charged {
+	name := charged{in.nameKey(), nameBudget}
+	if in.Known {
+		return []charged{name}
+	}
+	return []charged{{"passwords/network/" + in.Network, networkBudget}, name}
+}
+
+// charge takes an attempt before anything is compared.
 func (p *Passwords) charge(ctx context.Context, in SignIn) (taken []charged, until time.Time, err error) {
-	for _, c := range []charged{{"passwords/network/" + in.Network, networkBudget}, {in.nameKey(), nameBudget}} {
+	for _, c := range in.budgets() {
 		balance, err := p.Budgets.Charge(ctx, c.key, c.rates, p.Now())
 		if err != nil || !balance.Allowed {
 			return nil, balance.RetryAt, err

@@ -261,6 +261,10 @@ func TestPasswordBudgetOfANetwork(t *testing.T) {
 	if got, err := o.SignIn(t.Context(), in); err != nil || got.Identity.IsZero() {
 		t.Errorf("from another network: %+v, %v", got, err)
 	}
+	in = firstfactor.SignIn{Realm: alice.Realm, Name: "alice", Password: right, Network: "192.0.2.1", Known: true}
+	if got, err := o.SignIn(t.Context(), in); err != nil || got.Identity.IsZero() {
+		t.Errorf("the owner, beside who used up the network's: %+v, %v", got, err)
+	}
 }
 
 // An attempt is spent before the password is compared, however many come at
