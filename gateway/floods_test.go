@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +68,26 @@ func TestFloodsLeaveFewRecords(t *testing.T) {
 		r.sleep(time.Minute)
 		if n := r.flood(trail, 2, "2001:db8:4:%x::1", send); n != 2 {
 			t.Errorf("%s: a minute later %d records", what, n)
+		}
+	}
+}
+
+// TestPasswordFloodsLeaveFewRecords: nobody fills the disk by sign-ins that are
+// not looked at any more, whoever's name stands there.
+func TestPasswordFloodsLeaveFewRecords(t *testing.T) {
+	for _, name := range []string{"alice", "nobody"} {
+		o := newOffice(t)
+		o.employ("alice")
+		trail := &counted{Trail: o.svc.Trail}
+		o.svc.Trail = trail
+		o.gateway = gateway.New(o.site, o.svc, pages(t), noMeter{}, discard)
+		n := o.flood(trail, 500, "2001:db8:1:2::%x", func() *http.Request {
+			r := httptest.NewRequest("POST", ownPage, strings.NewReader("name="+name+"&password=wrong"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			return r
+		})
+		if n != 11 { // ten that were compared, and once that no more are
+			t.Errorf("500 sign-ins as %s leave %d records", name, n)
 		}
 	}
 }

@@ -129,16 +129,16 @@ func (p *passwordPage) typed(ctx context.Context, name string) (firstfactor.Sign
 }
 
 // noteFailure never records what was typed: people type passwords where names
-// belong.
+// belong. What was not compared costs nobody anything, and could fill the disk.
 func (p *passwordPage) noteFailure(ctx context.Context, r firstfactor.SignInResult) error {
-	event, why := audit.PasswordFailed, policy.Reason{Code: policy.ReasonWrongPassword}
+	why := policy.Reason{Code: policy.ReasonWrongPassword}
 	switch {
 	case !r.LockedUntil.IsZero():
-		event, why = audit.PasswordLocked, policy.Reason{Code: policy.ReasonBudget}
+		return p.g.recordOnceOf(p.v, audit.PasswordLocked, r.Person.Subject, "", "", policy.Reason{Code: policy.ReasonBudget})
 	case r.Person.Subject.IsZero():
 		why = policy.Reason{Code: policy.ReasonUnknownName}
 	}
-	return p.g.record(ctx, p.v, event, r.Person.Subject, "", why)
+	return p.g.record(ctx, p.v, audit.PasswordFailed, r.Person.Subject, "", why)
 }
 
 // fault tells people to try again: at once when only the machine is busy.

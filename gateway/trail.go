@@ -23,13 +23,19 @@ func (g *Gateway) record(ctx context.Context, v *visit, e audit.Event, who ident
 // minute for each network and what it is about, or strangers could fill the
 // disk.
 func (g *Gateway) recordOnce(v *visit, e audit.Event, about, reference string, reasons ...policy.Reason) error {
+	return g.recordOnceOf(v, e, identity.Subject{}, about, reference, reasons...)
+}
+
+// recordOnceOf does the same for what is about somebody, as far as that is
+// known: who it is makes no other entry.
+func (g *Gateway) recordOnceOf(v *visit, e audit.Event, who identity.Subject, about, reference string, reasons ...policy.Reason) error {
 	key := string(e) + "\x00" + about + "\x00" + network(v.at.Address)
 	if !g.recent.first(key, g.svc.Now()) {
 		return nil
 	}
 	ctx, cancel := detached(v.Request.Request, storeTimeout)
 	defer cancel()
-	err := g.record(ctx, v, e, identity.Subject{}, reference, reasons...)
+	err := g.record(ctx, v, e, who, reference, reasons...)
 	if err != nil {
 		g.recent.forget(key)
 	}
