@@ -47,9 +47,9 @@ const clockSkew = time.Minute
 // there: where it does not, they see our page and not their browser's.
 const seenWell = 5 * time.Second
 
-// metadataKept is how long an issuer's description counts without being asked
+// metadataFresh is how long an issuer's description counts without being asked
 // for again.
-const metadataKept = time.Hour
+const metadataFresh = time.Hour
 
 // Prepared is the configuration with its defaults, if it can work.
 func (c OIDC) Prepared() (OIDC, error) {
@@ -67,11 +67,17 @@ func (c OIDC) Prepared() (OIDC, error) {
 	if strings.Trim(c.ID, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || len(c.ID) > 32 {
 		return c, fmt.Errorf("id: %q: use up to 32 of a-z, 0-9 and -, since it stands in addresses", c.ID)
 	}
+	if slices.Contains(otherSources, c.ID) {
+		return c, fmt.Errorf("id: %q is what another kind of source is called: its people would be taken for this provider's; use a name of your own", c.ID)
+	}
 	if !slices.Contains(c.Scopes, oidc.ScopeOpenID) {
 		c.Scopes = append([]string{oidc.ScopeOpenID}, c.Scopes...)
 	}
 	return c, nil
 }
+
+// otherSources are called so in sessions, and in what holds for their people.
+var otherSources = []string{SourceConsole, SourceFederated, SourcePassword, (*Header)(nil).ID(), (*CaddyUser)(nil).ID()}
 
 // safeURL tells whether what is sent there stays secret on its way.
 func safeURL(u *url.URL) bool {
@@ -85,14 +91,13 @@ func safeURL(u *url.URL) bool {
 type Issuer struct {
 	OIDC
 	client    *http.Client
-	published remote[*provider]
-	keys      *keySet // of the last description
-	keysAt    string
+	published published[provider]
 }
 
 // NewIssuer makes one of a configuration that was prepared.
 func NewIssuer(c OIDC) *Issuer {
 	i := &Issuer{OIDC: c, client: issuerClient()}
-	i.published = remote[*provider]{load: i.discover, keep: metadataKept}
+	i.published.load, i.published.now = i.discover, time.Now
+	i.published.fresh, i.published.every, i.published.wait = metadataFresh, askAgain, issuerTimeout
 	return i
 }
