@@ -69,6 +69,7 @@ type App struct {
 	meters  *meters
 	sites   map[string]string // settings by name
 	places  map[string]place
+	naming  map[string]string // by which claim an issuer names a realm's people
 	own     ownPages
 	shared  atomic.Pointer[gateway.Services]
 	settled chan struct{} // closed when shared is set, or never will be
@@ -84,7 +85,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision checks what can be checked without opening a store.
 func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.log = ctx.Slogger()
-	a.sites, a.places = make(map[string]string), make(map[string]place)
+	a.sites, a.places, a.naming = make(map[string]string), make(map[string]place), make(map[string]string)
 	a.settled = make(chan struct{})
 	a.settle = sync.OnceFunc(func() { close(a.settled) })
 	if err := a.replace(); err != nil {

@@ -195,6 +195,7 @@ func TestJSONRefused(t *testing.T) {
 		"header_skip":         {`"name":"a","first_factor":[{"header":{"name":"Remote-User","trusted_proxies":["10.1.2.3"]},"skip":{"mode":"amr","values":["mfa"]}}]`, `{}`, "always or never"},
 		"caddy_max_age":       {`"name":"a","first_factor":[{"caddy":{},"skip":{"mode":"always","max_age":"8h"}}]`, `{}`, "always or never"},
 		"unknown_group":       {`"name":"a","realm":"staff","allow_groups":["it","ops"],` + console, `{"realms":{"staff":{"groups":{"it":["bob"]}}}}`, "nobody can be in group ops"},
+		"two_claims":          {`"name":"a","first_factor":[{"jwt":{"issuer":"https://i","audience":["a"],"jwks":"https://i/keys","subject":"preferred_username"}},{"oidc":{"issuer":"https://i","client_id":"a","client_secret":"b"}}]`, `{}`, "named by sub here and by preferred_username elsewhere"},
 		"link_no_origin":      {`"name":"a","realm":"staff",` + console, `{"realms":{"staff":{"link":true}}}`, "origin: the sites of realm staff are linked"},
 		"app_factor":          {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
 		"app_policy":          {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},

@@ -1,11 +1,15 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/stepgate/stepgate/identity"
 )
 
 // Realm is a directory of people that several sites may share.
@@ -66,9 +70,39 @@ func (a *App) checkGroups(h *Handler) error {
 	return nil
 }
 
+// checkNaming wants one claim for the people of an issuer in a realm: of two,
+// who may choose the one, as a user name, could choose what another person is
+// called by the other.
+func (a *App) checkNaming(h *Handler) error {
+	for _, s := range h.FirstFactor {
+		issuer, claim := s.naming()
+		if issuer == "" {
+			continue
+		}
+		people := identity.IssuedBy(h.realm(), issuer)
+		if before := cmp.Or(a.naming[people], claim); before != claim {
+			return fmt.Errorf("realm %s: people of %s are named by %s here and by %s elsewhere, so that one could be taken for another; "+
+				"use one claim, or a realm of its own", h.realm(), issuer, claim, before)
+		}
+		a.naming[people] = claim
+	}
+	return nil
+}
+
+// naming is the claim by which a source's issuer names people.
+func (s *Source) naming() (issuer, claim string) {
+	switch {
+	case s.OIDC != nil:
+		return s.OIDC.Issuer, cmp.Or(s.OIDC.Name, "sub")
+	case s.JWT != nil:
+		return s.JWT.Issuer, cmp.Or(strings.TrimPrefix(s.JWT.Subject, "/"), "sub")
+	}
+	return "", ""
+}
+
 // note keeps where a site is.
 func (a *App) note(h *Handler) error {
-	if err := a.checkGroups(h); err != nil {
+	if err := errors.Join(a.checkGroups(h), a.checkNaming(h)); err != nil {
 		return err
 	}
 	if r := a.Realms[h.realm()]; r != nil && r.Link && h.Origin == "" {
