@@ -110,7 +110,7 @@ const listed = 200
 
 // List implements sessions.Store, with the sessions that live longest.
 func (s *Store) List(ctx context.Context, who identity.Subject, now time.Time) (all []sessions.Record, err error) {
-	ids, err := s.client.ZRangeArgs(ctx, goredis.ZRangeArgs{Key: s.keys.index(who), Stop: listed - 1, Rev: true}).Result()
+	ids, err := s.client.ZRangeArgs(ctx, goredis.ZRangeArgs{Key: s.keys.index(who), Start: 0, Stop: listed - 1, Rev: true}).Result()
 	if err != nil {
 		return nil, s.fault(err)
 	}
