@@ -168,3 +168,18 @@ func TestPasswordSocketOfTheNextProcess(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Where everybody can write, anybody could stand in for the gateway.
+func TestPasswordSocketInAFolderOfEverybodys(t *testing.T) {
+	dir := folder(t)
+	for _, mode := range []fs.FileMode{0o777, 0o777 | fs.ModeSticky, 0o703} {
+		must(t, os.Chmod(dir, mode))
+		s, err := admin.Serve(filepath.Join(dir, "admin.sock"))
+		mustFail(t, err, "everybody can write to "+dir)
+		if s != nil {
+			must(t, s.Close())
+		}
+	}
+	must(t, os.Chmod(dir, 0o770)) // whom the operator lets in
+	serve(t, filepath.Join(dir, "admin.sock"))
+}

@@ -47,7 +47,7 @@ func listen(path string) (*socket, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("admin_socket: %w", err)
 	}
-	if err := vacant(path); err != nil {
+	if err := errors.Join(private(filepath.Dir(path)), vacant(path)); err != nil {
 		return nil, err
 	}
 	folder, err := os.MkdirTemp(filepath.Dir(path), ".a")
@@ -78,6 +78,19 @@ func bind(path string) (*socket, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return &socket{UnixListener: l, file: file}, nil
+}
+
+// private refuses a folder that everybody can write to, /tmp as well: whoever
+// was there first could stand in for the gateway, or keep it from starting.
+func private(folder string) error {
+	info, err := os.Stat(folder)
+	if err == nil && info.Mode().Perm()&0o002 != 0 {
+		err = fmt.Errorf("everybody can write to %s: name a path in a folder of the gateway's own, as /run/stepgate/admin.sock", folder)
+	}
+	if err != nil {
+		return fmt.Errorf("admin_socket: %w", err)
+	}
+	return nil
 }
 
 // vacant tells whether the path is free, or a dead process's.
