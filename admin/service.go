@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/identity"
@@ -125,8 +127,8 @@ func (s *Service) newName(ctx context.Context, realm, name string) (identity.Sub
 		return identity.Subject{}, ErrRealm
 	}
 	who, err := identity.NewSubject(realm, name)
-	if err != nil || !utf8.ValidString(name) || strings.TrimSpace(name) != name || strings.ContainsFunc(name, invisible) {
-		return identity.Subject{}, fmt.Errorf("%w: use 1 to %d bytes of UTF-8, without blanks around them or characters that nobody sees", ErrName, identity.MaxName)
+	if err != nil || !norm.NFKC.IsNormalString(name) || strings.TrimSpace(name) != name || strings.ContainsFunc(name, invisible) {
+		return identity.Subject{}, fmt.Errorf("%w: use 1 to %d bytes of UTF-8 in the form NFKC, without blanks around them or characters that nobody sees", ErrName, identity.MaxName)
 	}
 	people, err := s.People.People(ctx, realm)
 	for _, p := range people {
@@ -140,7 +142,10 @@ func (s *Service) newName(ctx context.Context, realm, name string) (identity.Sub
 	return who, err
 }
 
-func invisible(r rune) bool { return !unicode.IsPrint(r) }
+func invisible(r rune) bool {
+	return !unicode.IsPrint(r) || r == utf8.RuneError ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
 
 func (s *Service) mayLink(ctx context.Context, who identity.Subject) error {
 	balance, err := s.Budgets.Charge(ctx, "links/"+who.String(), linkRates, s.Now())

@@ -85,6 +85,8 @@ func TestPasswordUsersRefused(t *testing.T) {
 	must(t, err)
 	for name, want := range map[string]error{
 		"": admin.ErrName, " bob": admin.ErrName, "bob ": admin.ErrName, "bob\x00": admin.ErrName, "b\u200bob": admin.ErrName, "b\u202eob": admin.ErrName,
+		"alice\u034f": admin.ErrName, "alice\ufe0f": admin.ErrName, "\u3164alice": admin.ErrName, "\u1160": admin.ErrName,
+		"ａlice": admin.ErrName, "jose\u0301": admin.ErrName, "\ufffd": admin.ErrName,
 		"\xff": admin.ErrName, strings.Repeat("x", 256): admin.ErrName, "alice": admin.ErrExists, "Alice": admin.ErrExists, "ALICE": admin.ErrExists,
 	} {
 		if _, err := o.CreateUser(t.Context(), root, "staff", name); !errors.Is(err, want) {
@@ -102,12 +104,12 @@ func TestPasswordUsersRefused(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	for _, name := range []string{"用户", "o'brien", "anna maria", "a.b@c"} {
+	for _, name := range []string{"用户", "o'brien", "anna maria", "a.b@c", "jos\u00e9"} {
 		if _, err := o.CreateUser(t.Context(), root, "staff", name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if users, _ := o.Users(t.Context(), "staff"); len(users) != 5 {
+	if users, _ := o.Users(t.Context(), "staff"); len(users) != 6 {
 		t.Errorf("%+v", users)
 	}
 }
