@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/firstfactor"
+	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/policy"
 )
 
@@ -33,23 +35,47 @@ func (o OIDC) backchannel(g *Gateway, v *visit) error {
 	if err != nil {
 		return o.logoutFailed(g, v, err)
 	}
-	id := sha256.Sum256([]byte(o.Issuer.Issuer + "\x00" + ended.ID))
-	err = g.svc.Accounts.SpendID(ctx, "logout-token/"+base64.RawURLEncoding.EncodeToString(id[:]), ended.Expires.Add(5*time.Minute))
-	if errors.Is(err, accounts.ErrSpent) {
+	used, err := g.heardBefore(ctx, o, ended)
+	if err == nil && used {
 		return logoutRefused(v, http.StatusBadRequest, "the token was used before")
 	}
-	if err != nil {
-		return o.logoutFailed(g, v, err)
-	}
-	whose, err := g.endedThere(ctx, o, ended)
-	for _, who := range whose {
-		err = errors.Join(err, g.record(ctx, v, audit.SessionEnded, who, "", policy.Reason{Code: policy.ReasonIssuerLogout, Detail: o.Issuer.Issuer}))
+	if err == nil {
+		err = g.hearEnded(ctx, v, o, ended)
 	}
 	if err != nil {
 		return o.logoutFailed(g, v, err)
 	}
 	v.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// hearEnded does what a logout token says, and spends it only then: one that
+// could not be carried out is sent once more, and twice at once does no harm.
+func (g *Gateway) hearEnded(ctx context.Context, v *visit, o OIDC, ended firstfactor.Ended) error {
+	whose, err := g.endedThere(ctx, o, ended)
+	for _, who := range whose {
+		err = errors.Join(err, g.record(ctx, v, audit.SessionEnded, who, "", policy.Reason{Code: policy.ReasonIssuerLogout, Detail: o.Issuer.Issuer}))
+	}
+	if err != nil {
+		return err
+	}
+	err = g.svc.Accounts.SpendID(ctx, o.heard(ended), ended.Expires.Add(5*time.Minute))
+	if errors.Is(err, accounts.ErrSpent) {
+		return nil
+	}
+	return err
+}
+
+// heardBefore tells whether a logout token was carried out already. Of whom it
+// speaks does not matter: its name is among the ids that are spent.
+func (g *Gateway) heardBefore(ctx context.Context, o OIDC, ended firstfactor.Ended) (bool, error) {
+	return g.svc.Accounts.Ended(ctx, identity.Subject{}, o.heard(ended), g.svc.Now())
+}
+
+// heard is a logout token among the ids that are spent.
+func (o OIDC) heard(ended firstfactor.Ended) string {
+	id := sha256.Sum256([]byte(o.Issuer.Issuer + "\x00" + ended.ID))
+	return "logout-token/" + base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func logoutToken(v *visit) (string, bool) {

@@ -30,7 +30,7 @@ const (
 	tries = 8
 	// endedFor is how long a session that the issuer ended begins none of ours:
 	// longer than a challenge is open.
-	endedFor = 15 * time.Minute
+	endedFor = challenge.Lifetime + 5*time.Minute
 )
 
 var errEndedThere = errors.New("the issuer ended this sign-in meanwhile")
@@ -59,13 +59,14 @@ func (n issuerName) place(i int) string { return "issuer/" + string(n) + "/" + s
 // ended is the name among the ids that are spent.
 func (n issuerName) ended() string { return "issuer-ended/" + string(n) }
 
-// namesOf are those by which an issuer may end a sign-in, and which do not
-// name our subject themselves.
-func namesOf(i *firstfactor.Issued, who identity.Subject) (names []issuerName) {
+// namesOf are those by which an issuer may end a sign-in. Its sub is one of
+// them where people are named by another claim: be it that this person's is
+// the same, since it could be somebody else's name.
+func (g *Gateway) namesOf(i *firstfactor.Issued) (names []issuerName) {
 	if i.Session != "" {
 		names = append(names, newIssuerName("session", i, i.Session))
 	}
-	if i.Subject != who.Name {
+	if o := g.issuer(i.Source); o == nil || o.Name != "sub" {
 		names = append(names, newIssuerName("subject", i, i.Subject))
 	}
 	return names
@@ -80,7 +81,7 @@ func (g *Gateway) follow(ctx context.Context, live *sessions.Session, issued *fi
 	expires := g.svc.Now().Add(g.site.Life + challenge.Lifetime)
 	err := g.note(ctx, familyNote(live), issued, expires)
 	ids := []string{""}
-	for _, name := range namesOf(issued, live.Subject) {
+	for _, name := range g.namesOf(issued) {
 		err = errors.Join(err, g.file(ctx, name, ourSession{live.ID[:], live.Subject, live.ExpiresAt}, expires))
 		ids = append(ids, name.ended())
 	}
