@@ -1,6 +1,10 @@
 package sessions
 
-import "github.com/maypok86/otter/v2"
+import (
+	"crypto/sha256"
+
+	"github.com/maypok86/otter/v2"
+)
 
 // newJar makes room for the cookies of clients that have none: who proves with
 // each request who they are, as scripts with a bearer token do. What is
@@ -22,5 +26,9 @@ func (s *Sessions) CookieOf(site, assertion string) string {
 	return cookie
 }
 
-// jarKey: the name of a site has no zero byte.
-func jarKey(site, assertion string) string { return site + "\x00" + assertion }
+// jarKey is as long for every assertion, which may be a token of many kilobytes
+// and is nobody's to find in memory. The name of a site has no zero byte.
+func jarKey(site, assertion string) string {
+	sum := sha256.Sum256([]byte(site + "\x00" + assertion))
+	return string(sum[:])
+}
