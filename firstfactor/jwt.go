@@ -89,7 +89,7 @@ func (j *JWT) Prepare(realm string) error {
 	if len(j.Algorithms) > 0 {
 		j.allowed = j.Algorithms
 	}
-	j.keys = newIssuerKeys(j.JWKS, j.Now, func(err error) {
+	j.keys = newRequestKeys(j.JWKS, j.Now, func(err error) {
 		j.Log.Error("the keys of an issuer cannot be had; those known before count for a while", "issuer", j.Issuer, "jwks", j.JWKS, "error", err)
 	})
 	var err error
@@ -123,7 +123,7 @@ func (j *JWT) Open(ctx context.Context) error {
 	if isAddress(j.JWKS) {
 		return nil
 	}
-	if _, err := j.keys.get(ctx); err != nil {
+	if _, err := j.keys.load(ctx, nil); err != nil {
 		return fmt.Errorf("jwks %s: %w", j.JWKS, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package firstfactor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,31 +118,19 @@ func (j *JWT) Withhold(h http.Header) {
 	}
 }
 
-// open checks the signature of a token (RFC 7515, section 5.2) and returns
-// what was signed.
+// open returns what was signed, and the keys that the signature was checked
+// with.
 func (j *JWT) open(ctx context.Context, token string) ([]byte, *jwks, error) {
 	signed, err := jose.ParseSignedCompact(token, j.allowed)
 	if err != nil {
 		return nil, nil, unproven("%v", err)
 	}
-	head := signed.Signatures[0].Protected
-	set, err := j.keys.get(ctx)
-	if err != nil {
-		return nil, nil, err
+	payload, keys, err := j.keys.verify(ctx, signed)
+	if errors.Is(err, errSignature) {
+		head := signed.Signatures[0].Protected
+		return nil, nil, unproven("%w (alg %q, kid %q)", err, head.Algorithm, head.KeyID)
 	}
-	keys := set.matching(head)
-	if len(keys) == 0 {
-		if set, err = j.keys.after(ctx, set); err != nil {
-			return nil, nil, err
-		}
-		keys = set.matching(head)
-	}
-	for _, key := range keys {
-		if payload, err := signed.Verify(key.Key); err == nil {
-			return payload, set, nil
-		}
-	}
-	return nil, nil, unproven("no key of the issuer made the signature (alg %q, kid %q)", head.Algorithm, head.KeyID)
+	return payload, keys, err
 }
 
 // read is the person whom a signed token names.

@@ -91,13 +91,13 @@ func safeURL(u *url.URL) bool {
 type Issuer struct {
 	OIDC
 	client    *http.Client
-	published published[provider]
+	published remote[provider]
 }
 
 // NewIssuer makes one of a configuration that was prepared.
 func NewIssuer(c OIDC) *Issuer {
 	i := &Issuer{OIDC: c, client: issuerClient()}
-	i.published.load, i.published.now = i.discover, time.Now
+	i.published.load, i.published.now, i.published.fault = i.discover, time.Now, func(error) {}
 	i.published.fresh, i.published.every, i.published.wait = metadataFresh, askAgain, issuerTimeout
 	return i
 }

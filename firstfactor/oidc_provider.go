@@ -15,7 +15,7 @@ type provider struct {
 	*oidc.Provider
 	metadata
 	oauth oauth2.Config
-	keys  *keySet
+	keys  *issuerKeys
 }
 
 // metadata is what go-oidc leaves to us.
@@ -29,7 +29,7 @@ type metadata struct {
 
 // discover reads the issuer's description, which must name the same issuer
 // (OpenID Connect Discovery 1.0, section 4.3).
-func (i *Issuer) discover(ctx context.Context) (*provider, error) {
+func (i *Issuer) discover(ctx context.Context, old *provider) (*provider, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.Issuer)
 	if err != nil {
 		return nil, err
@@ -44,10 +44,11 @@ func (i *Issuer) discover(ctx context.Context) (*provider, error) {
 	}
 	endpoint.AuthStyle = p.authStyle()
 	p.oauth = oauth2.Config{ClientID: i.ClientID, ClientSecret: i.ClientSecret, Endpoint: endpoint, Scopes: i.Scopes}
-	if i.keys == nil || i.keysAt != p.Keys {
-		i.keys, i.keysAt = newKeySet(i.client, p.Keys), p.Keys
+	if old != nil && old.Keys == p.Keys {
+		p.keys = old.keys
+	} else {
+		p.keys = newSignInKeys(i.client, p.Keys)
 	}
-	p.keys = i.keys
 	return p, nil
 }
 

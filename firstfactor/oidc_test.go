@@ -314,11 +314,13 @@ func TestOIDCIssuerOutOfOrder(t *testing.T) {
 	trap := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ })
 	for _, path := range []string{"/.well-known/openid-configuration", "/jwks", "/token"} {
 		for what, instead := range map[string]http.HandlerFunc{
-			"500":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("x", 5000), 500) },
-			"cut":      func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
-			"slow":     func(_ http.ResponseWriter, r *http.Request) { slow(r) },
-			"HTML":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
-			"redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) },
+			"500":  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, strings.Repeat("x", 5000), 500) },
+			"cut":  func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
+			"slow": func(_ http.ResponseWriter, r *http.Request) { slow(r) },
+			"HTML": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+			"redirect": func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+			},
 		} {
 			t.Run(path+" "+what, func(t *testing.T) {
 				t.Parallel()

@@ -2,166 +2,136 @@ package firstfactor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// ErrIssuer is wrapped when an issuer cannot be asked now, or answers
-// something that is none of its protocol: nobody's fault who signs in.
-var ErrIssuer = errors.New("the issuer cannot be asked")
+// remoteStale is how long what an issuer published counts when it cannot be
+// had again: so long an issuer may be away, and so long a key that it took back
+// meanwhile goes on.
+const remoteStale = 6 * time.Hour
 
-const (
-	// issuerTimeout bounds one request to an issuer.
-	issuerTimeout = 5 * time.Second
-	// maxIssuerAnswer is the largest answer of an issuer that is read.
-	maxIssuerAnswer = 1 << 20
-	// askAgain is how long an issuer is left alone after each question of a
-	// kind: what anybody can set off must not become a flood.
-	askAgain = 2 * time.Second
-)
-
-// issuerClient asks issuers: in bounded time, for answers of bounded size, and
-// never where a redirect leads, since the next host would learn codes and
-// secrets.
-func issuerClient() *http.Client {
-	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: issuerTimeout}).DialContext,
-		TLSHandshakeTimeout:    issuerTimeout,
-		ResponseHeaderTimeout:  issuerTimeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		IdleConnTimeout:        time.Minute,
-		ForceAttemptHTTP2:      true,
-	}
-	return &http.Client{Transport: bounded{transport}, Timeout: issuerTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// bounded cuts answers that are too large.
-type bounded struct{ http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := b.RoundTripper.RoundTrip(r)
-	if err == nil {
-		res.Body = http.MaxBytesReader(nil, res.Body, maxIssuerAnswer)
-	}
-	return res, err
-}
-
-// fetch gets a document that an issuer publishes.
-func fetch(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Accept", "application/json")
-	res, err := client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", url, res.Status)
-	}
-	return io.ReadAll(res.Body)
-}
-
-// remote is something that an issuer publishes. It is loaded when it is first
-// needed, by one question at a time, and kept; when it has become old, it is
-// loaded anew beside the requests that still use it.
+// remote is something that an issuer publishes, as it is now or was a while
+// ago: its description, its keys. Whatever people send, the issuer is asked by
+// one question at a time, and then left alone for a while.
 type remote[T any] struct {
-	load func(context.Context) (T, error)
-	keep time.Duration
+	// load has it, and returns the old one if it is the same.
+	load    func(ctx context.Context, old *T) (*T, error)
+	fresh   time.Duration // then it is loaded again
+	every   time.Duration // at most
+	wait    time.Duration // of one request
+	patient bool          // a request for a newer one waits until one may be loaded
+	now     func() time.Time
+	fault   func(error) // is told that it cannot be loaded
+
+	current atomic.Pointer[T]
+	readAt  atomic.Int64 // when current was loaded last, in Unix nanoseconds
 
 	mu    sync.Mutex
-	value T
-	at    time.Time // when value was loaded; zero: never
-	asked time.Time // when the last question ended
-	err   error     // of the last question
-	busy  chan struct{}
+	tried time.Time
+	err   error         // of the last try
+	doing chan struct{} // closed when the try under way is over
 }
 
-// get returns what there is, and waits only if there is nothing.
-func (r *remote[T]) get(ctx context.Context) (T, error) {
-	r.mu.Lock()
-	value, has := r.value, !r.at.IsZero()
-	switch {
-	case has && time.Since(r.at) > r.keep && time.Since(r.asked) > askAgain:
-		r.ask()
-	case !has && r.err != nil && time.Since(r.asked) < askAgain:
-		defer r.mu.Unlock()
-		return value, r.err
-	}
-	r.mu.Unlock()
-	if has {
+// get is what was published a while ago at most. When it has become old, it is
+// loaded again; the old one counts only if that cannot be.
+func (r *remote[T]) get(ctx context.Context) (*T, error) {
+	if value := r.current.Load(); value != nil && r.age() < r.fresh {
 		return value, nil
 	}
-	return r.anew(ctx)
-}
-
-// within returns what was loaded so short a time ago, or is loaded now.
-func (r *remote[T]) within(ctx context.Context, age time.Duration) (T, error) {
-	r.mu.Lock()
-	value, err, asked := r.value, r.err, time.Since(r.asked)
-	current := !r.at.IsZero() && time.Since(r.at) <= age
-	r.mu.Unlock()
-	if current || err != nil && asked < askAgain {
-		return value, err
+	err := r.refresh(ctx, false)
+	if value := r.current.Load(); value != nil && r.age() < remoteStale {
+		return value, nil
 	}
-	return r.anew(ctx)
+	if err == nil {
+		err = fmt.Errorf("%w: it was a long time ago", ErrIssuer)
+	}
+	return nil, err
 }
 
-// anew loads once more, or waits for the loading that is under way.
-func (r *remote[T]) anew(ctx context.Context) (T, error) {
-	r.mu.Lock()
-	busy := r.ask()
-	r.mu.Unlock()
-	select {
-	case <-busy:
-	case <-ctx.Done():
-		var none T
-		return none, fmt.Errorf("%w: %w", ErrIssuer, ctx.Err())
+// within is what was loaded so short a time ago, or is loaded now.
+func (r *remote[T]) within(ctx context.Context, age time.Duration) (*T, error) {
+	if value := r.current.Load(); value != nil && r.age() <= age {
+		return value, nil
+	}
+	if err := r.refresh(ctx, false); err != nil {
+		return nil, err
+	}
+	return r.current.Load(), nil
+}
+
+// after is what comes after an old one, in which something was not found. The
+// same one means that nothing has, or that somebody asks without end.
+func (r *remote[T]) after(ctx context.Context, old *T) (*T, error) {
+	if value := r.current.Load(); value != old {
+		return value, nil
+	}
+	if err := r.refresh(ctx, r.patient); err != nil {
+		return nil, err
+	}
+	return r.current.Load(), nil
+}
+
+// still tells that nothing is known against what was concluded from a value.
+// It does not wait.
+func (r *remote[T]) still(value *T) bool {
+	age := r.age()
+	if age >= r.fresh {
+		r.begin(false)
+	}
+	return r.current.Load() == value && age < remoteStale
+}
+
+func (r *remote[T]) age() time.Duration { return r.now().Sub(time.Unix(0, r.readAt.Load())) }
+
+// refresh waits for a try, if there may be one, and returns what became of the
+// last.
+func (r *remote[T]) refresh(ctx context.Context, patient bool) error {
+	ctx, cancel := context.WithTimeout(ctx, r.wait)
+	defer cancel()
+	if doing := r.begin(patient); doing != nil {
+		select {
+		case <-doing:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrIssuer, ctx.Err())
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.value, r.err
+	return r.err
 }
 
-// ask begins to load, a while after the last time.
-func (r *remote[T]) ask() chan struct{} {
-	if r.busy == nil {
-		r.busy = make(chan struct{})
-		go r.answer(time.Until(r.asked.Add(askAgain)))
+// begin tries to load it, unless that was tried just now, and returns what is
+// closed when the try under way is over. The try is nobody's own: whoever
+// waits may go away.
+func (r *remote[T]) begin(patient bool) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	pause := max(0, r.every-now.Sub(r.tried))
+	if r.doing == nil && (pause == 0 || patient) {
+		r.tried, r.doing = now.Add(pause), make(chan struct{})
+		go r.try(pause)
 	}
-	return r.busy
+	return r.doing
 }
 
-func (r *remote[T]) answer(pause time.Duration) {
+func (r *remote[T]) try(pause time.Duration) {
 	time.Sleep(pause)
 	ctx, cancel := context.WithTimeout(context.Background(), issuerTimeout)
 	defer cancel()
-	value, err := r.load(ctx)
+	value, err := r.load(ctx, r.current.Load())
+	if err == nil {
+		r.current.Store(value)
+		r.readAt.Store(r.now().UnixNano())
+	} else {
+		r.fault(err)
+		err = fmt.Errorf("%w: %w", ErrIssuer, brief(err))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked, r.err = time.Now(), nil
-	if err == nil {
-		r.value, r.at = value, r.asked
-	} else {
-		r.err = fmt.Errorf("%w: %w", ErrIssuer, brief(err))
-	}
-	close(r.busy)
-	r.busy = nil
-}
-
-// brief cuts an error's text: some repeat what an issuer answered.
-func brief(err error) error {
-	if text := err.Error(); len(text) > 300 {
-		return errors.New(text[:300] + "…")
-	}
-	return err
+	close(r.doing)
+	r.doing, r.err = nil, err
 }

@@ -96,6 +96,29 @@ func TestJWTRotation(t *testing.T) {
 	asserts("the key that stays", next, true)
 }
 
+// TestJWTKeyUnderAnOldName: an issuer that starts anew may call its new key as
+// the one that it lost, which then counts no more.
+func TestJWTKeyUnderAnOldName(t *testing.T) {
+	s := newKeyServer(t, published(t, public("only", rsaKey)))
+	j, clock := newJWT(t, func(j *JWT) { j.JWKS = s.URL })
+	for _, kid := range []string{"only", ""} {
+		old, next := sign(t, jose.RS256, kid, rsaKey, good()), sign(t, jose.RS256, kid, otherRSA, good())
+		s.says(published(t, public("only", rsaKey)))
+		clock.sleep(keysFresh)
+		if _, err := j.Assert(t.Context(), bearer(old)); err != nil {
+			t.Fatal(err)
+		}
+		s.says(published(t, public("only", otherRSA)))
+		clock.sleep(keysEvery)
+		if _, err := j.Assert(t.Context(), bearer(next)); err != nil {
+			t.Errorf("kid %q, the new key: %v", kid, err)
+		}
+		if _, err := j.Assert(t.Context(), bearer(old)); !errors.Is(err, ErrAssertion) {
+			t.Errorf("kid %q, the old key: %v", kid, err)
+		}
+	}
+}
+
 // TestJWTUnknownKidsAreNoFlood: whatever tokens are sent, the issuer is asked
 // once in a while.
 func TestJWTUnknownKidsAreNoFlood(t *testing.T) {
@@ -144,7 +167,7 @@ func TestJWTIssuerDown(t *testing.T) {
 		t.Fatalf("back: %v", err)
 	}
 	s.does(down)
-	clock.sleep(keysStale - time.Minute)
+	clock.sleep(remoteStale - time.Minute)
 	for _, name := range []string{"alice", "bob"} {
 		claims["sub"] = name
 		if _, err := j.Assert(t.Context(), bearer(token(t, claims))); err != nil {
