@@ -74,6 +74,9 @@ func (l *Login) mayBeAt(q *match.Request) bool {
 	return m.Any(q)
 }
 
+// errBody: consoles look for a local login in bodies of any kind and method.
+var errBody = fmt.Errorf("%w: an issuer's answer with a body", ErrLogin)
+
 // errFormPost: its cookies stay away from a form that another site sends, and
 // so would the evidence.
 var errFormPost = fmt.Errorf("%w: the issuer's answer comes as a form; have the console ask for response_mode query", ErrLogin)
@@ -92,6 +95,8 @@ func (f *fields) callback(q *match.Request, rule *Login) (*Attempt, error) {
 		return nil, err
 	case !inQuery || q.Method != http.MethodGet:
 		return nil, errFormPost
+	case f.size != 0:
+		return nil, errBody
 	case !rule.Match.Every(q):
 		return nil, errTwoWays
 	}
@@ -127,7 +132,7 @@ func (a *Attempt) Prove(s Start, now time.Time) {
 
 // Answers tells whether the login is the issuer's answer to a start.
 func (a *Attempt) Answers(s Start, now time.Time) bool {
-	return a.Callback() && s.State != "" && s.State == a.state && slices.Contains(a.Rule.Federated.Issuers, s.Issuer) &&
+	return a.Callback() && a.state != "" && s.State == digestOf(a.state) && slices.Contains(a.Rule.Federated.Issuers, s.Issuer) &&
 		now.Before(s.Until()) && !now.Before(s.At)
 }
 

@@ -20,7 +20,7 @@ import (
 type Start struct {
 	ID     string    `json:"id"` // which is spent
 	Issuer string    `json:"issuer"`
-	State  string    `json:"state"`
+	State  string    `json:"state"` // its digest: consoles put whole addresses into it
 	At     time.Time `json:"at"`
 }
 
@@ -34,7 +34,12 @@ const startCookie = "__Host-stepgate-start."
 const startPurpose = "federated-start"
 
 func newStart(issuer, state string, now time.Time) Start {
-	return Start{ID: rand.Text(), Issuer: issuer, State: state, At: now}
+	return Start{ID: rand.Text(), Issuer: issuer, State: digestOf(state), At: now}
+}
+
+func digestOf(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Until is when the start no longer counts.

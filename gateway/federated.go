@@ -13,12 +13,15 @@ import (
 // several tabs; of more the oldest are forgotten, since cookies have limits.
 const startsKept = 8
 
-// starts are the redirects to issuers that were seen in this browser.
+// starts are the redirects to issuers that were seen in this browser, the
+// oldest first. Of somebody who collected more the newest count: each may
+// become a write.
 func (g *Gateway) starts(v *visit) []firstfactor.Start {
 	if !g.site.Console.Federates() {
 		return nil
 	}
-	return firstfactor.Starts(g.svc.Sessions.Ring, g.site.Name, v.sent)
+	all := firstfactor.Starts(g.svc.Sessions.Ring, g.site.Name, v.sent)
+	return all[max(0, len(all)-startsKept):]
 }
 
 // seeStart looks for the redirect by which the console sends a person to an

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -462,4 +463,69 @@ func TestFederatedSessionBeforeThePerson(t *testing.T) {
 		t.Errorf("%d, %v", a.StatusCode, r.trail()[0])
 	}
 	b.clean("a session before the person")
+}
+
+// TestFederatedHasNoBody: an issuer's redirect has none, and a console may
+// find a local login in it, of whatever kind and method.
+func TestFederatedHasNoBody(t *testing.T) {
+	r := newFederated(t)
+	b := r.browser()
+	state := b.begin()
+	r.console.got()
+	for _, kind := range []string{"application/json", "text/plain", "application/x-www-form-urlencoded", ""} {
+		a := b.send("GET", "/callback?state="+state+"&code=good-alice", `{"u":"alice","p":"pw-alice"}`,
+			"Content-Type: "+kind, crossSite, "Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+		if a.StatusCode != http.StatusBadRequest || len(r.console.got()) != 0 {
+			t.Errorf("%q: %d", kind, a.StatusCode)
+		}
+	}
+	if a := b.comeBack(state, "good-alice"); a.StatusCode != http.StatusFound {
+		t.Errorf("they spent it: %d", a.StatusCode)
+	}
+}
+
+// TestFederatedStartsStaySmall: consoles put whole addresses into their
+// states, and all that a browser keeps goes with each request.
+func TestFederatedStartsStaySmall(t *testing.T) {
+	r := newFederated(t)
+	long := strings.Repeat("x", 5000)
+	r.console.answers(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/callback" {
+			w.Header().Add("Set-Cookie", r.console.wiki.cookie("alice")+"; Path=/")
+			http.Redirect(w, q, "/home", http.StatusFound)
+			return
+		}
+		w.Header().Set("Location", strings.ReplaceAll(authorize, "STATE", long))
+		w.WriteHeader(http.StatusFound)
+	})
+	b := r.browser()
+	b.begin()
+	for _, name := range b.starts() {
+		if size := len(name + b.jar[name]); size > 512 {
+			t.Errorf("a start takes %d bytes", size)
+		}
+	}
+	if a := b.comeBack(long[1:], "good-alice"); a.StatusCode != http.StatusForbidden {
+		t.Errorf("another state: %d", a.StatusCode)
+	}
+	if a := b.comeBack(long, "good-alice"); a.StatusCode != http.StatusFound {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+// TestFederatedVoidsNoMoreThanItKeeps: who collects starts must not have one
+// login write them all into the store.
+func TestFederatedVoidsNoMoreThanItKeeps(t *testing.T) {
+	r := newFederated(t)
+	many := r.browser()
+	for range 50 {
+		b := r.browser()
+		b.begin()
+		maps.Copy(many.jar, b.jar)
+	}
+	r.faults.set("", false)
+	many.post("/login", "u=alice&p=wrong")
+	if n := r.faults.count("accounts.SpendID"); n == 0 || n > 10 {
+		t.Errorf("a login spends %d starts", n)
+	}
 }
