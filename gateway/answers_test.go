@@ -13,6 +13,7 @@ func TestVerifiedAnswersAreNotShareable(t *testing.T) {
 	b := r.verified("alice")
 	for _, said := range []http.Header{
 		{}, {"Cache-Control": {"public, max-age=60, s-maxage=90"}}, {"Cache-Control": {"Public", "S-MaxAge=1"}}, {"Surrogate-Control": {"max-age=9"}, "Cdn-Cache-Control": {"max-age=9"}, "Expires": {"Fri, 01 Jan 2100 00:00:00 GMT"}},
+		{"X-Litespeed-Cache-Control": {"public,max-age=9"}, "Edge-Control": {"max-age=9"}, "Vercel-Cdn-Cache-Control": {"max-age=9"}, "Netlify-Cdn-Cache-Control": {"max-age=9"}},
 	} {
 		r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
 			for name, values := range said {
@@ -25,6 +26,11 @@ func TestVerifiedAnswersAreNotShareable(t *testing.T) {
 			got := strings.ToLower(a.Header.Get("Cache-Control"))
 			if !strings.HasPrefix(got, "private") || strings.Contains(got, "public") || strings.Contains(got, "s-maxage") || a.Header.Get("Surrogate-Control") != "" || a.Header.Get("Cdn-Cache-Control") != "" {
 				t.Errorf("%v: %v", said, a.Header)
+			}
+			for name := range said {
+				if name != "Cache-Control" && name != "Expires" && a.Header.Get(name) != "" {
+					t.Errorf("%s reaches the caches: %v", name, a.Header)
+				}
 			}
 		}
 	}

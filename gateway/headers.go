@@ -97,7 +97,8 @@ func onlyCookie(lines []string, begin string) (value string, ambiguous bool) {
 }
 
 // cdnHeaders tell shared caches what to keep, past Cache-Control.
-var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires"}
+var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "X-Accel-Expires",
+	"Edge-Control", "Netlify-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "X-Litespeed-Cache-Control"}
 
 // askAgain has a browser ask before it shows a page again. Of an answer that
 // says nothing of its freshness browsers guess how long it is good (RFC 9111,
