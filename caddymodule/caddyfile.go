@@ -100,12 +100,12 @@ func none(into *bool) reader {
 	}
 }
 
-// some reads one or more arguments.
-func some(into *[]string) reader {
+// some reads one or more arguments, as the example has them.
+func some(into *[]string, example string) reader {
 	return func(d *caddyfile.Dispenser) error {
 		word, args := d.Val(), d.RemainingArgs()
 		if len(args) == 0 || slices.Contains(args, "") {
-			return d.Errf("%s takes at least one argument, and no empty one", word)
+			return d.Errf("%s takes one or more arguments, and no empty one, as `%s %s`", word, word, example)
 		}
 		*into = append(*into, args...)
 		return nil
@@ -155,7 +155,7 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	app, word := new(App), d.Token()
 	err := block(d, "the global option stepgate", words{
 		"brand":        one(&app.Brand),
-		"factors":      checked(some(&app.Factors), func() error { return checkFactors(app.Factors) }),
+		"factors":      checked(some(&app.Factors, "totp"), func() error { return checkFactors(app.Factors) }),
 		"keys":         one(&app.Keys),
 		"help":         one(&app.Help),
 		"overlay":      one(&app.Overlay),

@@ -19,12 +19,12 @@ func parseHeader(h httpcaddyfile.Helper) (Source, error) {
 	s := Source{Header: c}
 	args := d.RemainingArgs()
 	if len(args) != 1 || args[0] == "" {
-		return s, d.Err("first_factor header takes the header by which your proxy says who it is, as `first_factor header Remote-User {`")
+		return s, d.Err("first_factor header takes the header by which your proxy says who somebody is, as `first_factor header Remote-User {`")
 	}
 	c.Name = args[0]
 	err := block(d, "first_factor header", words{
 		"groups":          one(&c.Groups),
-		"trusted_proxies": some(&c.TrustedProxies),
+		"trusted_proxies": some(&c.TrustedProxies, "10.1.2.3"),
 		"skip":            func(d *caddyfile.Dispenser) error { return parseSkip(d, &s.Skip) },
 	})
 	return s, err

@@ -32,7 +32,7 @@ func parseJWT(h httpcaddyfile.Helper) (Source, error) {
 	}
 	known := words{
 		"issuer":     one(&j.Issuer),
-		"audience":   some(&j.Audience),
+		"audience":   some(&j.Audience, "wiki"),
 		"jwks":       one(&j.JWKS),
 		"algorithms": func(d *caddyfile.Dispenser) error { return parseAlgorithms(d, &j.Algorithms) },
 		"header":     one(&j.Header),
@@ -47,7 +47,7 @@ func parseJWT(h httpcaddyfile.Helper) (Source, error) {
 
 func parseAlgorithms(d *caddyfile.Dispenser, into *[]jose.SignatureAlgorithm) error {
 	var names []string
-	if err := some(&names)(d); err != nil {
+	if err := some(&names, "ES256")(d); err != nil {
 		return err
 	}
 	for _, name := range names {

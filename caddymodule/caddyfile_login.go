@@ -112,8 +112,8 @@ func parseSubject(d *caddyfile.Dispenser, c *firstfactor.Console) error {
 	}
 	c.Subject = s
 	return block(d, "subject", words{
-		"decode":      checked(some(&s.Decode), s.Prepare),
-		"decode_name": checked(some(&s.DecodeName), s.Prepare),
+		"decode":      checked(some(&s.Decode, "url"), s.Prepare),
+		"decode_name": checked(some(&s.DecodeName, "url"), s.Prepare),
 	})
 }
 
@@ -163,5 +163,5 @@ func parseFederated(d *caddyfile.Dispenser, l *firstfactor.Login) error {
 	if l.Federated == nil {
 		l.Federated = new(firstfactor.Federated)
 	}
-	return some(&l.Federated.Issuers)(d)
+	return some(&l.Federated.Issuers, "https://id.example.com")(d)
 }

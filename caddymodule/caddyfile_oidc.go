@@ -30,14 +30,14 @@ func parseOIDC(h httpcaddyfile.Helper) (Source, error) {
 	s := Source{OIDC: o}
 	args := d.RemainingArgs()
 	if len(args) != 1 {
-		return s, d.Errf("first_factor oidc takes the provider's issuer, as `first_factor oidc https://id.example.com`, not %d arguments", len(args))
+		return s, d.Errf("first_factor oidc takes the provider's issuer, as `first_factor oidc https://id.example.com {`, not %s", count(args))
 	}
 	o.Issuer = args[0]
 	at := *d
 	known := words{
 		"client_id":     one(&o.ClientID),
 		"client_secret": one(&o.ClientSecret),
-		"scopes":        some(&o.Scopes),
+		"scopes":        some(&o.Scopes, "profile groups"),
 		"groups":        one(&o.Groups),
 		"name":          one(&o.Name),
 		"label":         one(&o.Label),

@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/stepgate/stepgate/firstfactor"
 )
 
 // sourceKinds read what follows `first_factor KIND`: the rest of the line, and
@@ -28,11 +30,31 @@ func parseFirstFactor(h httpcaddyfile.Helper, site *Handler) error {
 	}
 	read, ok := sourceKinds[h.Val()]
 	if !ok {
-		return h.Errf("first_factor has no source %q in this version; it has %s", h.Val(), kinds())
+		return h.Errf("first_factor has no source %q in this version; %s", h.Val(), instead(h.Val()))
 	}
 	source, err := read(h)
 	site.FirstFactor = append(site.FirstFactor, source)
 	return err
+}
+
+// instead is what to write for a source that is called otherwise, or that there
+// is not.
+func instead(kind string) string {
+	if slices.Contains(firstfactor.Presets(), kind) {
+		return "that is a preset: write `first_factor console " + kind + "`"
+	}
+	switch strings.ToLower(kind) {
+	case "openid", "openid_connect", "oauth", "oauth2", "sso":
+		return "an OpenID provider is `first_factor oidc https://id.example.com {`"
+	case "token", "bearer":
+		return "a signed token in each request is `first_factor jwt {`"
+	case "proxy", "forward_auth", "remote_user", "remote-user":
+		return "an authenticating proxy in front is `first_factor header Remote-User {`"
+	case "basic", "basic_auth", "basicauth":
+		return "Caddy's own basic_auth is `first_factor caddy`; for a console that asks for Basic credentials itself, " +
+			"write `first_factor console {` and in its login `username basic`"
+	}
+	return "it has " + kinds()
 }
 
 func kinds() string { return strings.Join(slices.Sorted(maps.Keys(sourceKinds)), ", ") }

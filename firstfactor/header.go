@@ -33,7 +33,7 @@ type Header struct {
 func (h *Header) Prepare(realm string) error {
 	var errs []error
 	if !validName(h.Name) || slices.ContainsFunc(everybodys, func(name string) bool { return strings.EqualFold(name, h.Name) }) {
-		errs = append(errs, fmt.Errorf("header %q: name the header by which your proxy says who it is, as Remote-User", h.Name))
+		errs = append(errs, fmt.Errorf("header %q: name the header by which your proxy says who somebody is, as Remote-User, and which clients do not send themselves", h.Name))
 	}
 	if h.Groups != "" && (!validName(h.Groups) || strings.EqualFold(h.Groups, h.Name)) {
 		errs = append(errs, fmt.Errorf("groups %q: name the header by which your proxy lists the groups, as Remote-Groups", h.Groups))
