@@ -145,10 +145,10 @@ func (a *Attempt) provedBy() (source string, evidence *identity.Evidence) {
 	return SourceFederated, &identity.Evidence{Issuer: a.start.Issuer}
 }
 
-// StartOf reads an answer by which the console sends a browser to one of its
-// issuers (RFC 6749, section 4.1.1). found is false for every other answer. An
+// StartOf reads an answer by which the console sends a browser to one of
+// its issuers (RFC 6749, section 4.1.1). found is false for every other answer. An
 // error says why the callback could not be known again.
-func (c *Console) StartOf(status int, h http.Header, now time.Time) (s Start, found bool, err error) {
+func (c *Console) StartOf(asked *match.Request, status int, h http.Header, now time.Time) (s Start, found bool, err error) {
 	if status/100 != 3 || len(h["Location"]) != 1 {
 		return s, false, nil
 	}
@@ -164,8 +164,15 @@ func (c *Console) StartOf(status int, h http.Header, now time.Time) (s Start, fo
 	if err := checkRequest(q); err != nil {
 		return s, false, fmt.Errorf("the console sends people to %s %w", issuer, err)
 	}
+	if asked.Says(q.Get("state")) {
+		return s, false, fmt.Errorf("the console sends people to %s %w", issuer, errNamed)
+	}
 	return newStart(issuer, q.Get("state"), now), true, nil
 }
+
+// errNamed: a console that leads anywhere leads to its issuers too, and who
+// made the link knows the state. Only what the console chose proves anything.
+var errNamed = errors.New("with a state that stands in the address of the request itself")
 
 // checkRequest wants a request whose answer a gateway can watch: the state in
 // sight, and a code in the callback's address.

@@ -32,7 +32,7 @@ func (g *Gateway) seeStart(v *visit, a *answer) error {
 	if len(h["Location"]) == 0 || !v.navigates() {
 		return nil
 	}
-	start, found, err := g.site.Console.StartOf(a.status, h, g.svc.Now())
+	start, found, err := g.site.Console.StartOf(v.Request, a.status, h, g.svc.Now())
 	if err != nil || !found {
 		return err
 	}
@@ -51,8 +51,8 @@ func (g *Gateway) seeStart(v *visit, a *answer) error {
 
 // startDiffers says why a redirect to an issuer was held: its callback could
 // not be known again, or the session has begun before the person came.
-func (g *Gateway) startDiffers(held escrow.Answer) string {
-	_, found, err := g.site.Console.StartOf(held.Status, held.Header, g.svc.Now())
+func (g *Gateway) startDiffers(v *visit, held escrow.Answer) string {
+	_, found, err := g.site.Console.StartOf(v.Request, held.Status, held.Header, g.svc.Now())
 	switch {
 	case err != nil:
 		return err.Error()

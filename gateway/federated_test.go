@@ -185,7 +185,7 @@ func TestFederatedLessThanTheEvidence(t *testing.T) {
 			return b, b.begin()
 		},
 		"a cookie of another site": func(b *browser) (*browser, string) {
-			start, _, _ := b.site.Console.StartOf(http.StatusFound, http.Header{"Location": {strings.ReplaceAll(authorize, "STATE", "s")}}, b.clock())
+			start, _, _ := b.site.Console.StartOf(new(match.Request), http.StatusFound, http.Header{"Location": {strings.ReplaceAll(authorize, "STATE", "s")}}, b.clock())
 			ck, _ := start.Keep(b.ring, "blog")
 			b.jar[ck.Name], b.jar["oidc_state"] = ck.Value, "s"
 			return b, "s"
@@ -455,7 +455,7 @@ func TestFederatedSessionBeforeThePerson(t *testing.T) {
 	r := newFederated(t)
 	r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Set-Cookie", "auth=nobody."+secret)
-		w.Header().Set("Location", strings.ReplaceAll(authorize, "STATE", "s"))
+		w.Header().Set("Location", strings.ReplaceAll(authorize, "STATE", "state-of-nobody"))
 		w.WriteHeader(http.StatusFound)
 	})
 	b := r.browser()
@@ -527,5 +527,32 @@ func TestFederatedVoidsNoMoreThanItKeeps(t *testing.T) {
 	many.post("/login", "u=alice&p=wrong")
 	if n := r.faults.count("accounts.SpendID"); n == 0 || n > 10 {
 		t.Errorf("a login spends %d starts", n)
+	}
+}
+
+// TestFederatedStateIsTheConsolesOwn: a console that leads anywhere leads to
+// its issuer too, with a state that whoever made the link knows.
+func TestFederatedStateIsTheConsolesOwn(t *testing.T) {
+	r := newFederated(t)
+	r.console.answers(func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/callback" { // and it does not look at the state
+			w.Header().Add("Set-Cookie", r.console.wiki.cookie("alice")+"; Path=/")
+			http.Redirect(w, q, "/home", http.StatusFound)
+			return
+		}
+		w.Header().Set("Location", q.FormValue("next"))
+		w.WriteHeader(http.StatusFound)
+	})
+	b := r.browser()
+	for _, state := range []string{"planted", "a b/%", "s"} {
+		to := issuer + "/auth?response_type=code&state=" + url.QueryEscape(state)
+		a := b.get("/sso?next="+url.QueryEscape(to), crossSite)
+		if a.StatusCode != http.StatusBadGateway || len(b.starts()) != 0 {
+			t.Errorf("%q: %d %v", state, a.StatusCode, a.Header)
+		}
+		r.console.got()
+		if a := b.comeBack(url.QueryEscape(state), "x"); a.StatusCode != http.StatusForbidden || len(r.console.got()) != 0 {
+			t.Errorf("%q: the callback: %d", state, a.StatusCode)
+		}
 	}
 }

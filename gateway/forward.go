@@ -181,7 +181,7 @@ func (g *Gateway) anonymous(v *visit) error {
 	if err != nil {
 		return g.unclear(v, err.Error())
 	}
-	if why := g.startDiffers(held); why != "" {
+	if why := g.startDiffers(v, held); why != "" {
 		return g.unclear(v, why)
 	}
 	ctx, cancel := detached(v.Request.Request, loginTimeout)

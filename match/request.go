@@ -196,6 +196,20 @@ func (q *Request) Queries() []url.Values {
 	return q.queries
 }
 
+// Says tells whether the address holds a text, be it escaped as an address in
+// an address in an address.
+func (q *Request) Says(text string) bool {
+	for _, at := range slices.Concat(q.rawQs, q.paths) {
+		for range 4 {
+			if strings.Contains(at, text) {
+				return true
+			}
+			at = unescape(strings.ReplaceAll(at, "+", " "))
+		}
+	}
+	return false
+}
+
 // parseQuery keeps fields with bad escapes, as PHP does: what it left out, a
 // console could still find.
 func parseQuery(raw string) url.Values {
