@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 )
 
@@ -27,4 +29,18 @@ func TestHeaderRecentPassIsTheBrowsers(t *testing.T) {
 		t.Errorf("another browser sees %q", got)
 	}
 	r.nothingReached(t, "another browser")
+}
+
+// TestHeaderSkipIsInTheTrail with the one thing that there is to say of it.
+func TestHeaderSkipIsInTheTrail(t *testing.T) {
+	r := byHeader(t, always, local)
+	if got := r.browser().sees("X-Sso-User: alice"); got != "alice" {
+		t.Fatalf("%q is shown", got)
+	}
+	for _, rec := range r.trail() {
+		if rec.Event == audit.LoginSignedOn && rec.Reasons[0] == (policy.Reason{Code: policy.ReasonSingleSignOn, Detail: "source=header"}) {
+			return
+		}
+	}
+	t.Errorf("the trail has %+v", r.trail())
 }

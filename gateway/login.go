@@ -143,7 +143,7 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 		return policy.Decision{}, err
 	}
 	f := policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules, Now: g.svc.Now(),
-		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Excluded: !g.allows(who, l.who.Groups())}
+		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Source: l.who.Source(), Excluded: !g.allows(who, l.who.Groups())}
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())

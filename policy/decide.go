@@ -64,6 +64,9 @@ func atLogin(f Facts) Decision {
 // operator wants, and everybody else as after a password.
 func signedOn(f Facts) Decision {
 	skipped, evidence := f.Skip.holds(f.Evidence, f.Now)
+	if evidence.Detail == "" { // somebody's word is all there is
+		evidence.Detail = "source=" + f.Source
+	}
 	switch {
 	case skipped:
 		return decide(Pass, evidence)

@@ -134,6 +134,7 @@ type Facts struct {
 
 	// Of single sign-on, at AtLogin.
 	SingleSignOn bool // somebody else's assertion proved the person
+	Source       string
 	Skip         Skip
 	Evidence     identity.Evidence
 	Carried      bool // the assertion comes with each request, and is as old as it may be
