@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,29 +91,24 @@ func (i *Issuer) Stop() { i.process.kill() }
 // Client makes an application known, or changes it.
 func (i *Issuer) Client(c IssuerClient) {
 	i.t.Helper()
-	for n := range i.config.Clients {
-		if i.config.Clients[n].ID == c.ID {
-			i.config.Clients[n] = c
-			i.reload()
-			return
-		}
-	}
-	i.config.Clients = append(i.config.Clients, c)
+	i.config.Clients = put(i.config.Clients, c, func(known IssuerClient) bool { return known.ID == c.ID })
 	i.reload()
 }
 
 // Person makes somebody known, or changes what their next sign-in says.
 func (i *Issuer) Person(p IssuerPerson) {
 	i.t.Helper()
-	for n := range i.config.People {
-		if i.config.People[n].Login == p.Login {
-			i.config.People[n] = p
-			i.reload()
-			return
-		}
-	}
-	i.config.People = append(i.config.People, p)
+	i.config.People = put(i.config.People, p, func(known IssuerPerson) bool { return known.Login == p.Login })
 	i.reload()
+}
+
+// put replaces the one that is the same, or adds it.
+func put[T any](list []T, v T, same func(T) bool) []T {
+	if n := slices.IndexFunc(list, same); n >= 0 {
+		list[n] = v
+		return list
+	}
+	return append(list, v)
 }
 
 // Rotate gives the issuer a new key; the old one is no longer published.
