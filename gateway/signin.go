@@ -125,19 +125,7 @@ func (g *Gateway) signedIn(ctx context.Context, v *visit, who firstfactor.Identi
 	if err := g.drop(ctx, v); err != nil {
 		return g.fault(v, err)
 	}
-	l := g.proofOf(v, who, localPath(goOn))
-	d, err := g.atLogin(ctx, l)
-	if err != nil {
-		return g.fault(v, err)
-	}
-	switch d.Outcome {
-	case policy.Pass:
-		return g.goOnAdmitted(ctx, l, d)
-	case policy.Challenge, policy.Enroll:
-		return g.challenge(ctx, l, d)
-	default:
-		return g.refuseLogin(ctx, l, d)
-	}
+	return g.settle(ctx, g.proofOf(v, who, localPath(goOn)), (*Gateway).goOnAdmitted)
 }
 
 func (g *Gateway) goOnAdmitted(ctx context.Context, l *proof, d policy.Decision) error {
