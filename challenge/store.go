@@ -14,10 +14,13 @@ type Purpose string
 
 // Login raises a session that a password began, SignOn one that single sign-on
 // began: there, who has just been vouched for may also bind after a reset, and
-// although no factor was needed so far.
+// although no factor was needed so far. StepUp renews the proof of a session
+// that is verified, and Manage lets it bind something more.
 const (
 	Login  Purpose = "login"
 	SignOn Purpose = "sign_on"
+	StepUp Purpose = "step_up"
+	Manage Purpose = "manage"
 )
 
 // bindable are the states, besides NeverBound, in which a challenge may bind.
@@ -28,6 +31,17 @@ func (p Purpose) bindable() []identity.Enrollment {
 	return nil
 }
 
+// Gate is what has to be proved before anything is bound.
+type Gate string
+
+// The gates. Who binds at login passes none.
+const (
+	NoGate      Gate = ""
+	ByTicket    Gate = "ticket"  // of an administrator
+	ByContact   Gate = "contact" // a code sent to a contact that is on file
+	ByOldFactor Gate = "factor"  // one that is bound, and is to be replaced
+)
+
 // Record is one challenge: one attempt to pass, bound to a session, a
 // subject, a site and a purpose.
 type Record struct {
@@ -37,21 +51,39 @@ type Record struct {
 	Site      string
 	Purpose   Purpose
 	Reference string // what a person quotes to the administrator
-	Enroll    bool   // no factor is bound: passing means binding one
-	ReturnTo  string // path and query on this host, "" when an escrow says where
-	Escrow    bool   // an answer of the console is held for it
+	Enroll    bool   // passing means binding a factor
+	Gate      Gate   // only with Enroll
+	// Opened is by what the gate was passed: a factor, "ticket", or "" as long
+	// as it was not.
+	Opened string
+	// Binds is the factor that is bound, "" for any; Instead is the id of the
+	// credential that goes with it, and Strength what the new one is worth at
+	// most (Unproved: no limit). For Manage.
+	Binds    identity.Factor
+	Instead  string
+	Strength identity.Strength
+	ReturnTo string // path and query on this host, "" when an escrow says where
+	Escrow   bool   // an answer of the console is held for it
+
 	CreatedAt time.Time
 	ExpiresAt time.Time
-	Attempts  int     // spent so far
-	Pending   Pending // the key being enrolled, if any
+	Attempts  int             // spent so far
+	Parts     map[string]Part // by their names
 }
 
-// Pending is a TOTP key that is shown and not yet bound. Key is sealed with
-// PendingBinding as its associated data.
-type Pending struct {
-	ID        string // becomes the credential's id
-	Key       []byte
+// Part is something that a challenge waits for: a key that is shown and not yet
+// bound, a code that was sent, a passkey's ceremony.
+type Part struct {
+	Name      string
+	ID        string
+	Data      []byte // sealed, or a digest
 	ExpiresAt time.Time
+}
+
+// part is one that still counts.
+func (r Record) part(name string, now time.Time) (Part, bool) {
+	p, ok := r.Parts[name]
+	return p, ok && now.Before(p.ExpiresAt)
 }
 
 // Errors of the store that are answers, not faults.
@@ -70,9 +102,17 @@ type Store interface {
 	// many are left. ErrExhausted if max were spent; of many parallel calls
 	// at most max succeed.
 	Attempt(ctx context.Context, id string, max int, now time.Time) (left int, err error)
-	// SetPendingIfAbsent stores p unless a pending key that is valid at now is
-	// there, and returns the one that holds: parallel page loads agree.
-	SetPendingIfAbsent(ctx context.Context, id string, p Pending, now time.Time) (Pending, error)
+	// KeepPart stores p unless a part of its name that is valid at now is there,
+	// and returns the one that holds: parallel page loads agree.
+	KeepPart(ctx context.Context, id string, p Part, now time.Time) (Part, error)
+	// PutPart stores p in place of the part of its name, whatever that is.
+	PutPart(ctx context.Context, id string, p Part, now time.Time) error
+	// TakePart removes a part that is valid at now, and has this ID, and returns
+	// it; otherwise ErrNotFound. Of any number of parallel calls one succeeds.
+	TakePart(ctx context.Context, id, name, partID string, now time.Time) (Part, error)
+	// Open notes by what the gate was passed, once; ErrNotFound if it was
+	// before, or there is no such challenge.
+	Open(ctx context.Context, id, by string, strength identity.Strength, now time.Time) error
 	// Take removes the challenge and returns it; ErrNotFound the second time.
 	Take(ctx context.Context, id string, now time.Time) (Record, error)
 }

@@ -65,22 +65,6 @@ func (l Level) String() string {
 	}
 }
 
-// Factor is a kind of second factor.
-type Factor string
-
-// The factors Stepgate knows. AMR gives each its RFC 8176 value.
-const (
-	TOTP Factor = "totp"
-)
-
-// AMR is the factor's value in "amr" (RFC 8176, section 2).
-func (f Factor) AMR() string {
-	if f == TOTP {
-		return "otp"
-	}
-	return string(f)
-}
-
 // Enrollment says whether a subject has a second factor. The zero value is
 // Unknown, which is never treated as NeverBound: a store that cannot answer
 // must not open the door to a fresh binding.

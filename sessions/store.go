@@ -28,17 +28,20 @@ type Family [16]byte
 
 // Record is a session as it is stored.
 type Record struct {
-	ID        ID
-	Family    Family
-	Site      string
-	Source    string // the first factor's source, "console"
-	Subject   identity.Subject
-	Groups    []string // that the source says the person is in
-	Level     identity.Level
-	AMR       []string  // RFC 8176 values of what was proved
-	BeganAt   time.Time // when the first factor was proved
-	AuthTime  time.Time // when the second one was; zero below Verified
-	Passed    bool      // verified by a second factor of ours, and not by what others say
+	ID       ID
+	Family   Family
+	Site     string
+	Source   string // the first factor's source, "console"
+	Subject  identity.Subject
+	Groups   []string // that the source says the person is in
+	Level    identity.Level
+	AMR      []string  // RFC 8176 values of what was proved
+	BeganAt  time.Time // when the first factor was proved
+	AuthTime time.Time // when the second one was; zero below Verified
+	Passed   bool      // verified by a second factor of ours, and not by what others say
+	// Strength is what the last pass is worth when a factor is to be removed;
+	// Unproved where another site or an issuer vouched.
+	Strength  identity.Strength
 	SeenAt    time.Time // last use, at most a minute old
 	ExpiresAt time.Time // absolute
 	Idle      time.Duration
