@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 )
 
@@ -31,17 +32,6 @@ func (p Purpose) bindable() []identity.Enrollment {
 	return nil
 }
 
-// Gate is what has to be proved before anything is bound.
-type Gate string
-
-// The gates. Who binds at login passes none.
-const (
-	NoGate      Gate = ""
-	ByTicket    Gate = "ticket"  // of an administrator
-	ByContact   Gate = "contact" // a code sent to a contact that is on file
-	ByOldFactor Gate = "factor"  // one that is bound, and is to be replaced
-)
-
 // Record is one challenge: one attempt to pass, bound to a session, a
 // subject, a site and a purpose.
 type Record struct {
@@ -50,9 +40,9 @@ type Record struct {
 	Subject   identity.Subject
 	Site      string
 	Purpose   Purpose
-	Reference string // what a person quotes to the administrator
-	Enroll    bool   // passing means binding a factor
-	Gate      Gate   // only with Enroll
+	Reference string      // what a person quotes to the administrator
+	Enroll    bool        // passing means binding a factor
+	Gate      policy.Gate // only with Enroll
 	// Opened is by what the gate was passed: a factor, "ticket", or "" as long
 	// as it was not.
 	Opened string
