@@ -1,0 +1,141 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// lane is one channel's queue and what its workers need.
+type lane struct {
+	channel Channel
+	carrier Carrier
+	timeout time.Duration
+	queue   chan queued
+	breaker *gobreaker.CircuitBreaker[struct{}]
+	log     *slog.Logger
+	meter   Meter
+}
+
+type queued struct {
+	Message
+	at time.Time
+}
+
+func newLane(ch Channel, carrier Carrier, timeout time.Duration, o Options) *lane {
+	l := &lane{channel: ch, carrier: carrier, timeout: cmp.Or(timeout, tryTimeout), queue: make(chan queued, waiting),
+		log: o.Log.With("channel", ch), meter: o.Meter}
+	l.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Timeout:       openFor,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
+		IsExcluded:    func(err error) bool { return errors.Is(err, context.Canceled) },
+		IsSuccessful:  func(err error) bool { return err == nil || kind(err) == Refused },
+		OnStateChange: func(_ string, _, to gobreaker.State) { l.changed(to) },
+	})
+	return l
+}
+
+func (l *lane) changed(to gobreaker.State) {
+	switch to {
+	case gobreaker.StateOpen:
+		l.log.Error("the provider fails: nothing is sent for a while", "seconds", openFor.Seconds())
+	case gobreaker.StateClosed:
+		l.log.Info("the provider takes messages again")
+	}
+}
+
+// work sends what comes, until the queue is closed and empty, or ctx ends.
+func (l *lane) work(ctx context.Context) {
+	for m := range l.queue {
+		l.deliver(ctx, m)
+	}
+}
+
+// deliver tries once, and once more if the provider certainly does not have the
+// message.
+func (l *lane) deliver(ctx context.Context, m queued) {
+	start := time.Now()
+	if l.stale(ctx, m) {
+		return
+	}
+	err := l.try(ctx, m.Message)
+	if err != nil && kind(err) == Temporary {
+		l.log.Warn("the provider did not take a message; trying once more", l.about(m, err)...)
+		pause(ctx, retryAfter)
+		if l.stale(ctx, m) {
+			return
+		}
+		err = l.try(ctx, m.Message)
+	}
+	l.report(m, time.Since(start), err)
+}
+
+// stale drops what is of no use anymore.
+func (l *lane) stale(ctx context.Context, m queued) bool {
+	switch waited := time.Since(m.at); {
+	case ctx.Err() != nil:
+		l.log.Warn("a message was dropped: the gateway stops", l.about(m, nil)...)
+	case waited > useful:
+		l.log.Warn("a message was dropped: it waited too long", append(l.about(m, nil), "seconds", waited.Seconds())...)
+	default:
+		return false
+	}
+	l.count("dropped")
+	return true
+}
+
+func (l *lane) try(ctx context.Context, m Message) error {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	_, err := l.breaker.Execute(func() (struct{}, error) { return struct{}{}, l.carrier.Carry(ctx, m) })
+	return err
+}
+
+func (l *lane) report(m queued, took time.Duration, err error) {
+	switch {
+	case err == nil:
+		l.log.Info("a message was sent", append(l.about(m, nil), "took", took)...)
+		l.count("sent")
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		l.log.Warn("a message was dropped: the provider fails", l.about(m, nil)...)
+		l.count("dropped")
+	case kind(err) == Unclear:
+		l.log.Error("a message may have been sent, or not", l.about(m, err)...)
+		l.count("unclear")
+	case kind(err) == Refused:
+		l.log.Warn("the provider refused a message", l.about(m, err)...)
+		l.count("refused")
+	default:
+		l.log.Error("a message could not be sent", l.about(m, err)...)
+		l.count("failed")
+	}
+}
+
+// about is what the log may say of a message.
+func (l *lane) about(m queued, err error) []any {
+	attrs := []any{"purpose", m.Purpose, "to", masked(m.To), "lang", m.Lang}
+	if err != nil {
+		attrs = append(attrs, "error", scrubbed(err, m.Message))
+	}
+	return attrs
+}
+
+func (l *lane) count(outcome string) {
+	if l.meter != nil {
+		l.meter.Notified(l.channel, outcome)
+	}
+}
+
+// pause ends early with ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
