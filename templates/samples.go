@@ -27,13 +27,13 @@ func challengeSamples(now time.Time) []Sample {
 	frame := Frame{Subject: "lin.wei", Reference: "7KQ4-M2XP"}
 	sample := func(name string, m Message, locked time.Time) Sample {
 		return Sample{name, frame, Challenge{
-			ID: "Q2hhbGxlbmdlT2ZTYW1wbGU", Credential: "Authenticator app", BoundAt: now.AddDate(0, -4, -9),
-			Message: m, LockedUntil: locked,
+			Asking:     Asking{ID: "Q2hhbGxlbmdlT2ZTYW1wbGU", Purpose: "login", Message: m, LockedUntil: locked},
+			Credential: "Authenticator app", BoundAt: now.AddDate(0, -4, -9),
 		}}
 	}
 	hostile := sample("challenge-odd-names", Message{Kind: WrongCode, Left: 1}, time.Time{})
 	hostile.Frame.Subject = "<script>alert(1)</script>\u202e\"'&{n} " + longName
-	hostile.View = Challenge{ID: `"><script>alert(1)</script>`, Message: Message{Kind: WrongCode, Left: 1}}
+	hostile.View = Challenge{Asking: Asking{ID: `"><script>alert(1)</script>`, Message: Message{Kind: WrongCode, Left: 1}}}
 	return []Sample{
 		sample("challenge", Message{}, time.Time{}),
 		sample("challenge-wrong", Message{Kind: WrongCode, Left: 4}, time.Time{}),
@@ -81,10 +81,10 @@ func enrollSamples(now time.Time) []Sample {
 	frame := Frame{Subject: "lin.wei", Reference: "7KQ4-M2XP"}
 	sample := func(name string, m Message, expired bool) Sample {
 		return Sample{name, frame, Enroll{
-			ID: "Q2hhbGxlbmdlT2ZTYW1wbGU", Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+			Asking: Asking{ID: "Q2hhbGxlbmdlT2ZTYW1wbGU", Purpose: "login", Message: m}, Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
 			URL:    "otpauth://totp/Example%20Cloud:lin.wei?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Cloud&algorithm=SHA1&digits=6&period=30",
 			Issuer: "Example Cloud", Account: "lin.wei", ExpiresAt: now.Add(10 * time.Minute),
-			Message: m, Expired: expired,
+			Expired: expired,
 		}}
 	}
 	return []Sample{

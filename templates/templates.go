@@ -121,7 +121,7 @@ func (s *Set) Write(w http.ResponseWriter, r *http.Request, status int, f Frame,
 		status, body = http.StatusInternalServerError, []byte(http.StatusText(http.StatusInternalServerError)+"\n")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
-	if _, scripted := v.(Link); scripted {
+	if scripted(v) {
 		allowScript(w.Header())
 	}
 	setRetryAfter(w.Header(), f.Now, v)

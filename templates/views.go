@@ -14,7 +14,7 @@ type Frame struct {
 	Now       time.Time
 }
 
-// MessageKind is what was wrong with the code that was just sent.
+// MessageKind is what was wrong with what was just sent.
 type MessageKind string
 
 // The kinds of message.
@@ -25,6 +25,22 @@ const (
 	StaleCode      MessageKind = "code_expired" // right some time ago: a slow clock, or typed too late
 	NotConsecutive MessageKind = "not_consecutive"
 	NotDigits      MessageKind = "not_digits"
+
+	SentWrong      MessageKind = "sent_wrong" // not the code that was sent, or of an older message
+	SentGone       MessageKind = "sent_gone"  // it expired; another one can be sent
+	NotSent        MessageKind = "not_sent"   // the provider cannot be reached: another way, or later
+	SendLater      MessageKind = "send_later" // too many were sent to this contact; Until says when
+	RecoveryWrong  MessageKind = "recovery_wrong"
+	RecoverySpent  MessageKind = "recovery_spent"
+	NotACode       MessageKind = "not_a_code"   // neither a recovery code nor a ticket looks so
+	TicketWrong    MessageKind = "ticket_wrong" // or used, replaced, expired
+	PasskeyRefused MessageKind = "passkey_refused"
+	PasskeyCopied  MessageKind = "passkey_copied"  // its counter went back
+	PasskeyUnknown MessageKind = "passkey_unknown" // not one of this account
+	NotANumber     MessageKind = "not_a_number"
+	NotMobile      MessageKind = "not_mobile" // nothing that gets messages
+	NotAnAddress   MessageKind = "not_an_address"
+	SharedContact  MessageKind = "shared_contact" // too many people have it
 )
 
 // Message answers the last attempt.
@@ -32,40 +48,31 @@ type Message struct {
 	Kind MessageKind
 	Ago  time.Duration // how long ago a stale code was right
 	Left int           // attempts left in this challenge, 0 to say nothing
+	// Until is when it makes sense to try again; zero: not said.
+	Until time.Time
 }
 
 // Any tells whether there is something to say.
 func (m Message) Any() bool { return m.Kind != NoMessage }
 
 // Doubtful tells whether the account, the clock or a used code may be why.
-func (m Message) Doubtful() bool { return m.Any() && m.Kind != NotDigits }
-
-// Challenge asks for one code of a bound authenticator.
-type Challenge struct {
-	ID          string
-	Credential  string // the authenticator's name, "" when it has none
-	BoundAt     time.Time
-	Message     Message
-	LockedUntil time.Time // zero: not locked
+func (m Message) Doubtful() bool {
+	switch m.Kind {
+	case WrongCode, SpentCode, StaleCode, NotConsecutive:
+		return true
+	}
+	return false
 }
-
-func (Challenge) page() string { return "challenge" }
-
-// Locked tells whether no code is taken at the moment.
-func (c Challenge) Locked() bool { return !c.LockedUntil.IsZero() }
-
-func (c Challenge) retryAt() time.Time { return c.LockedUntil }
 
 // Enroll binds an authenticator: it shows a new key and asks for two codes in
 // a row.
 type Enroll struct {
-	ID        string
+	Asking
 	Key       string // base32, ungrouped
 	URL       string // otpauth://
 	Issuer    string
 	Account   string
 	ExpiresAt time.Time
-	Message   Message
 	Expired   bool // the key is void; only a fresh one helps
 }
 
