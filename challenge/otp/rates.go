@@ -52,7 +52,7 @@ type Charge struct {
 // E.164 or an address in the one form that all its spellings share; inAll
 // replaces SMSInAll unless it is empty.
 func Charges(key []byte, factor identity.Factor, to string, inAll []limits.Rate) []Charge {
-	if factor != "sms" {
+	if factor != identity.SMS {
 		return []Charge{{name(key, "mail", to), MailPerAddress}}
 	}
 	if len(inAll) == 0 {
