@@ -1,6 +1,6 @@
 // Package templates is everything that a person sees: the pages, their style
 // and their texts in English and Simplified Chinese. Pages are rendered here
-// and need no script; one has a small one that saves people a step. What a
+// and need no script, but for a passkey; a few have one that saves people a step. What a
 // page is about comes in as a [View]; the package knows nothing of sessions,
 // challenges or Caddy.
 //
@@ -52,6 +52,17 @@
 //	POST {{.Base}}/signin/password/link     ticket; with password1, password2
 //	POST {{.Base}}/signin/password/change   password, password1, password2
 //
+// A layout has to end in {{.Scripts}}, before </body>: there stand the scripts
+// of the few pages that have one. They find what they work on by attributes:
+//
+//	form#passkey               runs a passkey's ceremony: data-mode, data-options,
+//	                           the fields answer and failure, a button without a name
+//	[data-failure=NAME]        hidden; shown when it failed so: the name of a
+//	                           DOMException, "unsupported", or "other" for the rest
+//	button[data-wait=SECONDS]  disabled; counts down in [data-seconds], and hides
+//	                           [data-waiting] when it is over
+//	[data-print]               hidden; prints the page
+//
 // Beside what html/template brings, pages can call
 //
 //	t KEY NAME VALUE …   a text with its placeholders filled
@@ -63,7 +74,6 @@
 //	qr URL LABEL         a QR code
 //	otpauth URL          a link that opens an authenticator app
 //	hostOf URL           the host of a link, "" if it stays here
-//	script               what fills in the ticket of a one-time link
 //
 // # Languages
 //

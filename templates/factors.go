@@ -128,12 +128,3 @@ type EnrollSent struct {
 }
 
 func (EnrollSent) page() string { return "enrollsent" }
-
-// scripted are the pages that load a script.
-func scripted(v View) bool {
-	switch v.(type) {
-	case Link, PasskeyCheck, EnrollPasskey, SentCode:
-		return true
-	}
-	return false
-}

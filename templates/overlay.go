@@ -134,7 +134,7 @@ func parsePage(files layers, l speech, name string) (*template.Template, error) 
 
 // funcs are the functions that templates may call, bound to the language.
 func (l speech) funcs() template.FuncMap {
-	funcs := template.FuncMap{"t": l.texts.html, "qr": qrCode, "script": script}
+	funcs := template.FuncMap{"t": l.texts.html, "qr": qrCode}
 	maps.Copy(funcs, l.formats())
 	return funcs
 }

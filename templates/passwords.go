@@ -34,8 +34,8 @@ func (p Password) Locked() bool { return !p.LockedUntil.IsZero() }
 
 func (p Password) retryAt() time.Time { return p.LockedUntil }
 
-// Link takes the ticket of a one-time link. It is the one page with a script,
-// which fills in what stands behind the #; people can paste it as well.
+// Link takes the ticket of a one-time link. A script fills in what stands
+// behind the #; people can paste it as well.
 type Link struct{}
 
 func (Link) page() string { return "link" }

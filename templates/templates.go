@@ -56,7 +56,11 @@ func (s *Set) Brand() string { return s.options.Brand }
 func (s *Set) rehearse() error {
 	for _, l := range s.languages {
 		for _, sample := range Samples() {
-			if _, err := s.render(l, "/", sample.Frame, sample.View); err != nil {
+			page, err := s.render(l, "/", sample.Frame, sample.View)
+			if err == nil {
+				err = hasScripts(page, sample.View)
+			}
+			if err != nil {
 				return fmt.Errorf("templates: page %q in %s: %w", sample.Name, l.Code, err)
 			}
 		}
@@ -121,9 +125,7 @@ func (s *Set) Write(w http.ResponseWriter, r *http.Request, status int, f Frame,
 		status, body = http.StatusInternalServerError, []byte(http.StatusText(http.StatusInternalServerError)+"\n")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
-	if scripted(v) {
-		allowScript(w.Header())
-	}
+	allowScripts(w.Header(), scriptsOf(v))
 	setRetryAfter(w.Header(), f.Now, v)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
