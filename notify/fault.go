@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,8 +18,11 @@ const (
 	Unclear Kind = iota
 	// Temporary: the provider certainly does not have it, and may take it soon.
 	Temporary
+	// Deferred is Temporary because of whom the message is for: their mailbox is
+	// full. That says nothing about the next message.
+	Deferred
 	// Refused: the provider does not want this one, for instance for its
-	// number. That says nothing about the next.
+	// number. That says nothing about the next message either.
 	Refused
 	// Broken: the provider wants none from us, for instance for our password.
 	Broken
@@ -42,6 +46,24 @@ func kind(err error) Kind {
 		return f.Kind
 	}
 	return Unclear
+}
+
+// again tells whether a second try makes sense.
+func again(err error) bool {
+	k := kind(err)
+	return err != nil && (k == Temporary || k == Deferred)
+}
+
+// alive tells whether the provider works. Otherwise people could switch a
+// channel off for everybody, by numbers that no provider takes.
+func alive(err error) bool {
+	k := kind(err)
+	return err == nil || k == Deferred || k == Refused
+}
+
+// fault is an error of a kind, with what was done when it happened.
+func fault(k Kind, format string, args ...any) error {
+	return &Fault{k, fmt.Errorf(format, args...)}
 }
 
 // masked is an address as logs may have it: enough to find the entry for a

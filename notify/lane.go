@@ -33,7 +33,7 @@ func newLane(ch Channel, carrier Carrier, timeout time.Duration, o Options) *lan
 		Timeout:       openFor,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
 		IsExcluded:    func(err error) bool { return errors.Is(err, context.Canceled) },
-		IsSuccessful:  func(err error) bool { return err == nil || kind(err) == Refused },
+		IsSuccessful:  alive,
 		OnStateChange: func(_ string, _, to gobreaker.State) { l.changed(to) },
 	})
 	return l
@@ -63,7 +63,7 @@ func (l *lane) deliver(ctx context.Context, m queued) {
 		return
 	}
 	err := l.try(ctx, m.Message)
-	if err != nil && kind(err) == Temporary {
+	if again(err) {
 		l.log.Warn("the provider did not take a message; trying once more", l.about(m, err)...)
 		pause(ctx, retryAfter)
 		if l.stale(ctx, m) {
@@ -91,8 +91,19 @@ func (l *lane) stale(ctx context.Context, m queued) bool {
 func (l *lane) try(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	_, err := l.breaker.Execute(func() (struct{}, error) { return struct{}{}, l.carrier.Carry(ctx, m) })
+	_, err := l.breaker.Execute(func() (struct{}, error) { return struct{}{}, l.carry(ctx, m) })
 	return err
+}
+
+// carry makes an error of a panic: what a provider answers must not end the
+// process that guards the consoles.
+func (l *lane) carry(ctx context.Context, m Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault(Unclear, "panic: %v", p)
+		}
+	}()
+	return l.carrier.Carry(ctx, m)
 }
 
 func (l *lane) report(m queued, took time.Duration, err error) {
@@ -106,7 +117,7 @@ func (l *lane) report(m queued, took time.Duration, err error) {
 	case kind(err) == Unclear:
 		l.log.Error("a message may have been sent, or not", l.about(m, err)...)
 		l.count("unclear")
-	case kind(err) == Refused:
+	case alive(err):
 		l.log.Warn("the provider refused a message", l.about(m, err)...)
 		l.count("refused")
 	default:
