@@ -41,6 +41,17 @@ const (
 	PasswordLinkRefused Event = "password.link_refused"
 	PersonCreated       Event = "person.created"
 	LinkIssued          Event = "person.link_issued"
+
+	FactorsReset      Event = "person.factors_reset"
+	PersonLocked      Event = "person.locked"
+	PersonUnlocked    Event = "person.unlocked"
+	SessionsEnded     Event = "person.sessions_ended"
+	RebindingRequired Event = "person.rebinding_required"
+	ContactFiled      Event = "person.contact_filed"
+	TicketIssued      Event = "person.ticket_issued"
+	HelpApproved      Event = "help.approved" // a person's request
+	HelpRefused       Event = "help.refused"
+	HelpFailed        Event = "help.failed" // what an administrator meant to do was not done, or not wholly
 )
 
 // Record is one entry of the trail.
