@@ -79,6 +79,12 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, k := range kinds(t, source, "PasswordError") {
 		used["password."+k+".title"], used["password."+k+".text"] = true, true
 	}
+	for _, k := range kinds(t, source, "AnnouncementKind") {
+		used["announce."+k+".subject"], used["announce."+k+".text"] = true, true
+	}
+	for _, p := range []CodePurpose{CodeSignIn, CodeChange, CodeIdentity} {
+		used["code.purpose."+string(p)] = true
+	}
 	for key := range newSet(t, "").languages[0].texts {
 		if !used[key] {
 			t.Errorf("nothing uses %s", key)
