@@ -54,6 +54,31 @@ const (
 	HelpFailed        Event = "help.failed" // what an administrator meant to do was not done, or not wholly
 )
 
+// The events of factors, and of what leads to them.
+const (
+	FactorRemoved    Event = "factor.removed"
+	FactorRenamed    Event = "factor.renamed"
+	RemovalPlanned   Event = "factor.removal_planned"
+	RemovalCanceled  Event = "factor.removal_canceled"
+	FactorReplaced   Event = "factor.replaced"
+	FactorPreferred  Event = "factor.preferred"
+	RecoveryMade     Event = "recovery.made"
+	RecoveryUsed     Event = "recovery.used"
+	ContactBound     Event = "contact.bound"
+	ContactChanged   Event = "contact.changed"
+	ContactRemoved   Event = "contact.removed"
+	CodeSent         Event = "code.sent"
+	CodeNotSent      Event = "code.not_sent"
+	GateOpened       Event = "gate.opened"
+	TicketRefused    Event = "ticket.refused"
+	PasskeyRegressed Event = "passkey.regressed"
+	BrowserTrusted   Event = "browser.trusted"
+	BrowserForgotten Event = "browser.forgotten"
+	LoginTrusted     Event = "login.trusted" // at once, by a trusted browser
+	OthersEnded      Event = "session.others_ended"
+	HelpAsked        Event = "help.asked" // a person filed a request
+)
+
 // Record is one entry of the trail.
 type Record struct {
 	At        time.Time

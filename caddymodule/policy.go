@@ -70,7 +70,7 @@ var defaults = Policy{
 }
 
 func (p Policy) rules() policy.Rules {
-	r := policy.Rules{LoginProtection: policy.Protection(p.LoginProtection)}
+	r := policy.Rules{LoginProtection: policy.Protection(p.LoginProtection), Enroll: policy.EnrollAtLogin, Manage: true}
 	for _, name := range p.Factors {
 		r.Factors = append(r.Factors, identity.Factor(name))
 	}

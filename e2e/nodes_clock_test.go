@@ -50,7 +50,7 @@ func startClockNode(t *testing.T, console *Streaming, r *Redis, p *Postgres, off
 	t.Helper()
 	c := &clockNode{off: off, moved: moved}
 	site := gateway.Site{Name: "console", Realm: "console", Console: clockConsole(), Idle: 10 * time.Minute, Life: 8 * time.Hour,
-		Rules: policy.Rules{LoginProtection: policy.Required, Factors: []identity.Factor{identity.TOTP}}}
+		Rules: policy.Rules{LoginProtection: policy.Required, Factors: []identity.Factor{identity.TOTP}, Enroll: policy.EnrollAtLogin}}
 	pages, err := templates.New(templates.Options{Base: gateway.Base})
 	for _, err := range []error{err, site.Console.Prepare()} {
 		if err != nil {

@@ -74,7 +74,7 @@ func newRig(t testing.TB, change ...func(*gateway.Site)) *rig {
 	r.now.Store(time.Date(2026, 12, 1, 9, 0, 5, 0, time.UTC).UnixNano())
 	site := wiki()
 	r.site = gateway.Site{Name: "wiki", Realm: "staff", Console: &site, Idle: time.Hour, Life: 24 * time.Hour,
-		Rules: policy.Rules{LoginProtection: policy.Required, Factors: []identity.Factor{identity.TOTP}}}
+		Rules: policy.Rules{LoginProtection: policy.Required, Factors: []identity.Factor{identity.TOTP}, Enroll: policy.EnrollAtLogin}}
 	for _, c := range change {
 		c(&r.site)
 	}

@@ -144,7 +144,7 @@ func speedSite(t testing.TB) Site {
 	}
 	fatal(t, console.Prepare())
 	return Site{Name: "console", Realm: "console", Console: console, Idle: time.Hour, Life: time.Hour,
-		Rules: policy.Rules{LoginProtection: policy.Required}}
+		Rules: policy.Rules{LoginProtection: policy.Required, Factors: []identity.Factor{identity.TOTP}, Enroll: policy.EnrollAtLogin}}
 }
 
 // countedStore counts what must not happen for each request.

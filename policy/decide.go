@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/stepgate/stepgate/identity"
+import (
+	"slices"
+
+	"github.com/stepgate/stepgate/identity"
+)
 
 // Decide is the one decision function. What it does not know it denies.
 func Decide(f Facts) Decision {
@@ -45,16 +49,18 @@ func atRequest(f Facts) Decision {
 	}
 }
 
+// atLogin asks whom nothing can help first: who is locked stays out, whoever
+// vouches for them.
 func atLogin(f Facts) Decision {
 	switch {
+	case f.Locked:
+		return decide(Deny, Reason{Code: ReasonLocked})
 	case f.Rules.LoginProtection != Required || f.Enrollment == identity.Unknown:
 		return decide(Deny, Reason{Code: ReasonUnknown})
 	case f.Excluded:
 		return decide(Deny, Reason{Code: ReasonNotInGroup})
 	case f.SingleSignOn:
 		return signedOn(f)
-	case f.Enrollment == identity.Federated:
-		return decide(Deny, Reason{Code: ReasonFederatedOnly})
 	default:
 		return challenged(f, Reason{Code: ReasonRequired})
 	}
@@ -72,26 +78,76 @@ func signedOn(f Facts) Decision {
 		return decide(Pass, evidence)
 	case f.Enrollment != identity.Federated && f.Enrollment != identity.Reset:
 		return challenged(f, evidence)
-	case !f.fresh():
-		return decide(Deny, Reason{Code: ReasonNotFresh})
-	default: // the issuer has just vouched for who binds
+	case f.fresh(): // the issuer has just vouched for who binds
 		return decide(Enroll, evidence)
+	case f.Carried && f.Evidence.AuthTime.IsZero(): // it never will
+		return enroll(ByTicket, evidence, Reason{Code: ReasonNotFresh})
+	default:
+		return decide(Deny, Reason{Code: ReasonNotFresh})
 	}
 }
 
+// challenged is for everybody who needs a second factor. Who had one, or came
+// by other means so far, binds none by a password alone.
 func challenged(f Facts, why Reason) Decision {
-	switch {
-	case f.Enrollment == identity.NeverBound:
-		return decide(Enroll, why, Reason{Code: ReasonNeverBound})
-	case f.Enrollment == identity.Reset:
-		return decide(Deny, why, Reason{Code: ReasonReset})
-	case f.Enrollment == identity.Bound && f.RecentPass:
-		return decide(Pass, Reason{Code: ReasonRecentPass})
-	case f.Enrollment == identity.Bound:
-		return decide(Challenge, why)
+	switch f.Enrollment {
+	case identity.NeverBound:
+		return first(f, why)
+	case identity.Bound:
+		return bound(f, why)
+	case identity.Reset:
+		return enroll(ByTicket, why, Reason{Code: ReasonReset})
+	case identity.Federated:
+		return enroll(ByTicket, why, Reason{Code: ReasonFederatedOnly})
 	default:
 		return decide(Deny, Reason{Code: ReasonUnknown})
 	}
+}
+
+// first is the way to a first factor that the operator chose, and a ticket
+// where it is not open.
+func first(f Facts, why Reason) Decision {
+	never := Reason{Code: ReasonNeverBound}
+	switch {
+	case f.Rules.Enroll == EnrollAtLogin:
+		return enroll(NoGate, why, never)
+	case f.Rules.Enroll == EnrollContact && f.OnFile:
+		return enroll(ByContact, why, never)
+	case f.Rules.Enroll == EnrollContact:
+		return enroll(ByTicket, why, never, Reason{Code: ReasonNoContact})
+	default:
+		return enroll(ByTicket, why, never)
+	}
+}
+
+// bound asks for a factor, unless this browser has just passed or is trusted.
+// What must be bound anew comes before both.
+func bound(f Facts, why Reason) Decision {
+	switch {
+	case f.Rebind:
+		return again(f, why, Reason{Code: ReasonRebind})
+	case len(f.Rules.Usable(f.Held)) == 0:
+		return again(f, why, Reason{Code: ReasonTooWeak})
+	case f.RecentPass:
+		return decide(Pass, Reason{Code: ReasonRecentPass})
+	case f.Trusted && f.Rules.TrustBrowser > 0:
+		return decide(Pass, Reason{Code: ReasonTrustedBrowser})
+	default:
+		return decide(Challenge, why)
+	}
+}
+
+// again lets a factor be bound after another one was proved, were it too weak.
+// Recovery codes alone are no such factor.
+func again(f Facts, reasons ...Reason) Decision {
+	if slices.ContainsFunc(f.Held, func(h identity.Factor) bool { return h != identity.Recovery }) {
+		return enroll(ByOldFactor, reasons...)
+	}
+	return enroll(ByTicket, reasons...)
+}
+
+func enroll(g Gate, reasons ...Reason) Decision {
+	return Decision{Outcome: Enroll, Gate: g, Reasons: reasons}
 }
 
 func decide(o Outcome, reasons ...Reason) Decision {

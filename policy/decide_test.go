@@ -12,7 +12,7 @@ import (
 func facts(t *rapid.T) Facts {
 	return Facts{
 		Stage:      Stage(rapid.IntRange(0, 3).Draw(t, "stage")),
-		Rules:      Rules{LoginProtection: rapid.SampledFrom([]Protection{"", "off", Required}).Draw(t, "protection")},
+		Rules:      rules(t),
 		Public:     rapid.Bool().Draw(t, "public"),
 		Bypass:     rapid.SampledFrom([]string{"", "ci"}).Draw(t, "bypass"),
 		Refused:    rapid.Bool().Draw(t, "refused"),
@@ -22,6 +22,11 @@ func facts(t *rapid.T) Facts {
 		Level:      identity.Level(rapid.IntRange(0, 2).Draw(t, "level")),
 		Enrollment: identity.Enrollment(rapid.IntRange(0, 6).Draw(t, "enrollment")),
 		RecentPass: rapid.Bool().Draw(t, "recent"),
+		Held:       factors(t, "held"),
+		Locked:     rapid.Bool().Draw(t, "locked"),
+		Rebind:     rapid.Bool().Draw(t, "rebind"),
+		OnFile:     rapid.Bool().Draw(t, "on file"),
+		Trusted:    rapid.Bool().Draw(t, "trusted"),
 		Forged:     rapid.Bool().Draw(t, "forged"),
 		Excluded:   rapid.Bool().Draw(t, "excluded"),
 
@@ -34,6 +39,20 @@ func facts(t *rapid.T) Facts {
 }
 
 var now = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+
+func rules(t *rapid.T) Rules {
+	return Rules{
+		LoginProtection: rapid.SampledFrom([]Protection{Required, "", "off"}).Draw(t, "protection"),
+		Factors:         factors(t, "factors"),
+		Enroll:          rapid.SampledFrom([]Enrolling{EnrollAtLogin, EnrollContact, EnrollTicket, "", "freely"}).Draw(t, "enroll"),
+		TrustBrowser:    rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "trust"),
+		Manage:          rapid.Bool().Draw(t, "manage"),
+	}
+}
+
+func factors(t *rapid.T, label string) []identity.Factor {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(identity.Factors()), 0, 5, rapid.ID).Draw(t, label)
+}
 
 func skips(t *rapid.T) Skip {
 	return Skip{
@@ -52,12 +71,18 @@ func evidence(t *rapid.T) identity.Evidence {
 	}
 }
 
+// held tells whether the person has a factor that the rules take.
+func held(f Facts) bool {
+	return slices.ContainsFunc(f.Held, func(h identity.Factor) bool { return h != identity.Recovery && slices.Contains(f.Rules.Factors, h) })
+}
+
 // mayPass is what a login without a challenge must have.
 func mayPass(f Facts) bool {
-	if f.Excluded || f.Rules.LoginProtection != Required || f.Enrollment == identity.Unknown {
+	if f.Locked || f.Excluded || f.Rules.LoginProtection != Required || f.Enrollment == identity.Unknown {
 		return false
 	}
-	if f.Enrollment == identity.Bound && f.RecentPass {
+	trusted := f.RecentPass || f.Trusted && f.Rules.TrustBrowser > 0
+	if f.Enrollment == identity.Bound && trusted && held(f) && !f.Rebind {
 		return true
 	}
 	old := f.Skip.MaxAge > 0 && (f.Evidence.AuthTime.IsZero() || f.Evidence.AuthTime.After(now.Add(time.Minute)) ||
@@ -68,12 +93,23 @@ func mayPass(f Facts) bool {
 	return f.SingleSignOn && said && !old
 }
 
-// mayBind is whom a first binding is open to: rule 9.
-func mayBind(f Facts) bool {
+// mayBind tells through which gate, if any, a binding may be opened: rule 9.
+func mayBind(f Facts, g Gate) bool {
 	age := now.Sub(f.Evidence.AuthTime)
-	fresh := f.Evidence.AuthTime.IsZero() && !f.Carried || age >= -time.Minute && age <= 10*time.Minute
+	fresh := f.SingleSignOn && (f.Evidence.AuthTime.IsZero() && !f.Carried || age >= -time.Minute && age <= 10*time.Minute)
 	again := f.Enrollment == identity.Federated || f.Enrollment == identity.Reset
-	return f.Enrollment == identity.NeverBound || again && f.SingleSignOn && fresh
+	never, bound := f.Enrollment == identity.NeverBound, f.Enrollment == identity.Bound && (f.Rebind || !held(f))
+	switch g {
+	case NoGate:
+		return never && f.Rules.Enroll == EnrollAtLogin || again && fresh
+	case ByContact:
+		return never && f.Rules.Enroll == EnrollContact && f.OnFile
+	case ByOldFactor:
+		return bound && slices.ContainsFunc(f.Held, func(h identity.Factor) bool { return h != identity.Recovery })
+	case ByTicket:
+		return never || again || bound
+	}
+	return false
 }
 
 // Point 5: whatever the facts are, the console's session goes only to a
@@ -89,9 +125,6 @@ func TestDecideNeverPassesUnproved(t *testing.T) {
 		if d.Outcome == Pass && f.Stage == AtLogin && !mayPass(f) {
 			t.Fatalf("login passed: %+v", f)
 		}
-		if d.Outcome == Enroll && (!mayBind(f) || f.Excluded) {
-			t.Fatalf("binding opened: %+v", f)
-		}
 		if d.Outcome == Bypass && f.Bypass == "" {
 			t.Fatalf("bypassed without a name: %+v", f)
 		}
@@ -100,6 +133,25 @@ func TestDecideNeverPassesUnproved(t *testing.T) {
 		}
 		if d.Outcome != Deny && len(d.Reasons) == 0 {
 			t.Fatalf("no reason for %v", d.Outcome)
+		}
+	})
+}
+
+// TestDecideBindsThroughTheGate: nobody binds a factor without what the rules
+// want of them, and a gate is shut for nobody but those who bind.
+func TestDecideBindsThroughTheGate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := facts(t)
+		f.Stage = AtLogin
+		d := Decide(f)
+		if d.Outcome == Enroll && (!mayBind(f, d.Gate) || f.Excluded || f.Locked || f.Rules.LoginProtection != Required) {
+			t.Fatalf("binding opened by %q: %+v", d.Gate, f)
+		}
+		if d.Outcome != Enroll && d.Gate != NoGate {
+			t.Fatalf("%v behind a gate", d.Outcome)
+		}
+		if d.Outcome == Challenge && (f.Enrollment != identity.Bound || !held(f) || f.Rebind) {
+			t.Fatalf("asked who has nothing that counts: %+v", f)
 		}
 	})
 }
@@ -130,7 +182,7 @@ func TestDecideRequests(t *testing.T) {
 }
 
 func TestDecideLogins(t *testing.T) {
-	required := Rules{LoginProtection: Required}
+	required := Rules{LoginProtection: Required, Factors: []identity.Factor{identity.TOTP}, Enroll: EnrollAtLogin}
 	always, mfa := Skip{Mode: SkipAlways}, Skip{Mode: SkipAMR, Values: []string{"mfa"}}
 	for name, c := range map[string]struct {
 		facts Facts
@@ -139,7 +191,7 @@ func TestDecideLogins(t *testing.T) {
 		"never bound":           {Facts{Enrollment: identity.NeverBound}, Enroll},
 		"bound":                 {Facts{Enrollment: identity.Bound}, Challenge},
 		"bound, just passed":    {Facts{Enrollment: identity.Bound, RecentPass: true}, Pass},
-		"reset":                 {Facts{Enrollment: identity.Reset}, Deny},
+		"reset":                 {Facts{Enrollment: identity.Reset}, Enroll},
 		"unknown, just passed":  {Facts{RecentPass: true}, Deny},
 		"unknown, signed on":    {Facts{SingleSignOn: true, Skip: always}, Deny},
 		"signed on":             {Facts{Enrollment: identity.NeverBound, SingleSignOn: true, Skip: always}, Pass},
@@ -149,17 +201,19 @@ func TestDecideLogins(t *testing.T) {
 		"skip without sign-on":  {Facts{Enrollment: identity.Bound, Skip: always}, Challenge},
 		"amr missing":           {Facts{Enrollment: identity.Bound, SingleSignOn: true, Skip: mfa}, Challenge},
 		"amr there":             {Facts{Enrollment: identity.Bound, SingleSignOn: true, Skip: mfa, Evidence: identity.Evidence{AMR: []string{"pwd", "mfa"}}}, Pass},
-		"federated, local":      {Facts{Enrollment: identity.Federated}, Deny},
-		"federated, local, now": {Facts{Enrollment: identity.Federated, RecentPass: true}, Deny},
+		"federated, local":      {Facts{Enrollment: identity.Federated}, Enroll},
+		"federated, local, now": {Facts{Enrollment: identity.Federated, RecentPass: true}, Enroll},
 		"federated, fresh":      {Facts{Enrollment: identity.Federated, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
 		"federated, stale":      {Facts{Enrollment: identity.Federated, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now.Add(-time.Hour)}}, Deny},
 		"reset, fresh":          {Facts{Enrollment: identity.Reset, SingleSignOn: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
 		"reset, at once":        {Facts{Enrollment: identity.Reset, SingleSignOn: true}, Enroll},
-		"reset, carried":        {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true}, Deny},
+		"reset, carried":        {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true}, Enroll},
+		"reset, carried, stale": {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true, Evidence: identity.Evidence{AuthTime: now.Add(-time.Hour)}}, Deny},
 		"reset, carried, fresh": {Facts{Enrollment: identity.Reset, SingleSignOn: true, Carried: true, Evidence: identity.Evidence{AuthTime: now}}, Enroll},
 		"never bound, a recent": {Facts{Enrollment: identity.NeverBound, RecentPass: true}, Enroll},
 	} {
 		c.facts.Stage, c.facts.Rules, c.facts.Now = AtLogin, required, now
+		c.facts.Held = []identity.Factor{identity.TOTP}
 		if got := Decide(c.facts); got.Outcome != c.want {
 			t.Errorf("%s: %v, want %v", name, got.Outcome, c.want)
 		}

@@ -67,19 +67,21 @@ const (
 	ReasonNoLink         Code = "no_such_link"
 	ReasonBusy           Code = "too_many_passwords"
 	ReasonAdministrator  Code = "administrator"
+	ReasonWhyGiven       Code = "why_given"
+	ReasonNotDone        Code = "not_done"
+
+	ReasonLocked         Code = "locked_by_administrator"
+	ReasonNoContact      Code = "no_contact_on_file"
+	ReasonRebind         Code = "rebinding_required"
+	ReasonTooWeak        Code = "factor_too_weak"
+	ReasonTrustedBrowser Code = "trusted_browser"
+	ReasonStepUp         Code = "step_up_due"
+	ReasonNotManageable  Code = "factors_managed_by_administrator"
+	ReasonWrongRecovery  Code = "wrong_recovery_code"
+	ReasonWrongTicket    Code = "wrong_ticket"
+	ReasonPasskey        Code = "passkey_refused" // the detail is the kind of its error
+	ReasonPasskeyCounter Code = "passkey_counter"
 )
-
-// Protection is how far login protection goes.
-type Protection string
-
-// Required asks everybody. It is the only one so far.
-const Required Protection = "required"
-
-// Rules is what the operator decided, for one subject at one site.
-type Rules struct {
-	LoginProtection Protection
-	Factors         []identity.Factor // which count
-}
 
 // Outcome is what to do.
 type Outcome uint8
@@ -129,8 +131,13 @@ type Facts struct {
 
 	// Of the person, at AtLogin.
 	Enrollment identity.Enrollment
-	RecentPass bool // the same subject passed in this browser minutes ago
-	Excluded   bool // the site allows groups, and the person is in none of them
+	Held       []identity.Factor // the kinds of the credentials that they can use
+	Locked     bool              // by an administrator
+	Rebind     bool              // an administrator wants their factors bound anew
+	OnFile     bool              // a contact that was not theirs to choose can reach them
+	RecentPass bool              // the same subject passed in this browser minutes ago
+	Trusted    bool              // the subject's trust in this browser holds
+	Excluded   bool              // the site allows groups, and the person is in none of them
 
 	// Of single sign-on, at AtLogin.
 	SingleSignOn bool // somebody else's assertion proved the person
@@ -144,5 +151,6 @@ type Facts struct {
 // Decision is what to do and why.
 type Decision struct {
 	Outcome Outcome
+	Gate    Gate // of Enroll: what is proved before
 	Reasons []Reason
 }

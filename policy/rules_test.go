@@ -1,0 +1,79 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stepgate/stepgate/identity"
+	"pgregory.net/rapid"
+)
+
+func TestRulesUsable(t *testing.T) {
+	const totp, sms, email, codes = identity.TOTP, identity.SMS, identity.Email, identity.Recovery
+	list := func(f ...identity.Factor) []identity.Factor { return f }
+	for name, c := range map[string]struct{ rules, held, want []identity.Factor }{
+		"the preferred first":           {list(sms, totp), list(totp, sms), list(sms, totp)},
+		"what does not count":           {list(totp), list(email, sms), nil},
+		"codes beside another":          {list(codes, totp), list(codes, totp), list(totp, codes)},
+		"codes alone":                   {list(codes, totp), list(codes), nil},
+		"codes beside what is too weak": {list(codes, totp), list(codes, sms), nil},
+		"codes that do not exist":       {list(totp), list(codes, totp), list(totp)},
+	} {
+		if got := (Rules{Factors: c.rules}).Usable(c.held); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if r := (Rules{Factors: list(codes, totp)}); r.Counts(codes) || !r.Counts(totp) || r.Counts(sms) || !slices.Equal(r.Countable(), list(totp)) {
+		t.Error("it is not what counts")
+	}
+}
+
+// TestStricterWeakensNeither: whichever of the two is asked, nothing passes
+// under both that one of them refuses. Only where nothing at all would pass do
+// the stronger factors of one hold.
+func TestStricterWeakensNeither(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rules(t), rules(t)
+		got := a.Stricter(b)
+		for _, r := range []Rules{a, b} {
+			if got.TrustBrowser > r.TrustBrowser || got.Manage && !r.Manage || got.Enroll.rank() < r.Enroll.rank() ||
+				got.LoginProtection == Required && r.LoginProtection != Required {
+				t.Fatalf("%+v and %+v are %+v", a, b, got)
+			}
+			if weakest(got) < weakest(r) {
+				t.Fatalf("%q and %q are %q", a.Factors, b.Factors, got.Factors)
+			}
+		}
+		one, other := b.Stricter(a).Countable(), got.Countable()
+		slices.Sort(one)
+		slices.Sort(other)
+		if weakest(a) != weakest(b) && !slices.Equal(one, other) {
+			t.Fatalf("the order matters: %q, %q", one, other)
+		}
+	})
+}
+
+func TestRulesFor(t *testing.T) {
+	site := Rules{LoginProtection: Required, Factors: []identity.Factor{identity.TOTP, identity.SMS}, Enroll: EnrollAtLogin, TrustBrowser: time.Hour, Manage: true}
+	admins, guests := site, site
+	admins.Factors, admins.Enroll, admins.TrustBrowser = []identity.Factor{identity.Passkey}, EnrollTicket, 0
+	guests.Factors, guests.Manage = []identity.Factor{identity.SMS}, false
+	by := Groups{{"admins", admins}, {"guests", guests}}
+	for name, c := range map[string]struct {
+		groups []string
+		want   identity.Factor
+		enroll Enrolling
+		manage bool
+	}{
+		"in none":    {nil, identity.TOTP, EnrollAtLogin, true},
+		"in another": {[]string{"it"}, identity.TOTP, EnrollAtLogin, true},
+		"in one":     {[]string{"it", "admins"}, identity.Passkey, EnrollTicket, true},
+		"in both":    {[]string{"guests", "admins"}, identity.Passkey, EnrollTicket, false},
+	} {
+		got := site.For(c.groups, by)
+		if got.Factors[0] != c.want || got.Enroll != c.enroll || got.Manage != c.manage || got.LoginProtection != Required {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
