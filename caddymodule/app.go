@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"github.com/stepgate/stepgate/gateway"
+	"github.com/stepgate/stepgate/notify"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -44,6 +45,10 @@ type App struct {
 	// Accounts says where enrollments live. Default: a file in Caddy's data
 	// directory, for one node.
 	Accounts *AccountStore `json:"accounts,omitempty"`
+	// Mail is how mails to people go out. Default: none are sent.
+	Mail *Mail `json:"mail,omitempty"`
+	// SMS is how SMS to people go out. Default: none are sent.
+	SMS *SMS `json:"sms,omitempty"`
 	// SharedStorage says that Caddy's storage, although it is a directory, is
 	// one that all nodes share, so that master keys may lie there.
 	SharedStorage bool `json:"shared_storage,omitempty"`
@@ -71,6 +76,7 @@ type App struct {
 	places  map[string]place
 	naming  map[string]string // by which claim an issuer names a realm's people
 	own     ownPages
+	courier *notify.Courier
 	shared  atomic.Pointer[gateway.Services]
 	settled chan struct{} // closed when shared is set, or never will be
 	settle  func()
@@ -95,7 +101,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
 	a.Brand = cmp.Or(a.Brand, "Stepgate")
 	a.NearSessions = cmp.Or(a.NearSessions, sessions.NearByDefault)
-	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
+	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), a.checkMessages(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -115,7 +121,13 @@ func (a *App) replace() (err error) {
 	if a.Sessions, err = a.Sessions.filled(by); err != nil {
 		return err
 	}
-	a.Accounts, err = a.Accounts.filled(by)
+	if a.Accounts, err = a.Accounts.filled(by); err != nil {
+		return err
+	}
+	if a.Mail, err = a.Mail.filled(by); err != nil {
+		return err
+	}
+	a.SMS, err = a.SMS.filled(by)
 	return err
 }
 
@@ -144,6 +156,11 @@ func checkNear(n int) error {
 func (a *App) checkFiles() error {
 	if a.Sessions != nil && a.Sessions.Redis != nil {
 		if _, _, err := a.Sessions.Redis.TLS.load(); err != nil {
+			return err
+		}
+	}
+	if a.Mail != nil {
+		if err := a.Mail.CheckFiles(); err != nil {
 			return err
 		}
 	}
@@ -206,6 +223,9 @@ func (a *App) Start() error {
 	}
 	passwords, err := a.openPasswords(s, ring)
 	if err != nil {
+		return err
+	}
+	if err := a.openCourier(); err != nil {
 		return err
 	}
 	if err := a.openAdmin(s); err != nil {

@@ -32,7 +32,7 @@ type words map[string]reader
 // say adds up. All others would silently replace what stands above them.
 var repeats = []string{"protect", "public", "logout", "refuse", "bypass", "field", "login", "success", "failure",
 	"session_cookie", "session_header", "session_token", "session_field", "session_message", "problem",
-	"first_factor", "allow", "group", "realm"}
+	"first_factor", "allow", "group", "realm", "header"}
 
 // block reads a block of words, if one follows. A misspelt word is an error
 // that lists those there are.
@@ -139,6 +139,8 @@ func duration(into *caddy.Duration) reader {
 //		admin_socket PATH
 //		sessions redis ADDRESS… {…}
 //		accounts postgres DSN {…}
+//		mail HOST:PORT {…}
+//		sms URL|twilio|aliyun {…}
 //		shared_storage
 //		near_sessions N
 //		realm NAME {…}
@@ -165,6 +167,8 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 
 		"sessions":       func(d *caddyfile.Dispenser) error { word = d.Token(); return parseSessions(d, app) },
 		"accounts":       func(d *caddyfile.Dispenser) error { return parseAccounts(d, app) },
+		"mail":           func(d *caddyfile.Dispenser) error { return parseMail(d, app) },
+		"sms":            func(d *caddyfile.Dispenser) error { return parseSMS(d, app) },
 		"shared_storage": none(&app.SharedStorage),
 		"near_sessions":  checked(number(&app.NearSessions), func() error { return checkNear(app.NearSessions) }),
 	})

@@ -35,7 +35,7 @@ func parseJWT(h httpcaddyfile.Helper) (Source, error) {
 		"audience":   some(&j.Audience, "wiki"),
 		"jwks":       one(&j.JWKS),
 		"algorithms": func(d *caddyfile.Dispenser) error { return parseAlgorithms(d, &j.Algorithms) },
-		"header":     one(&j.Header),
+		"header":     once(&j.Header),
 		"cookie":     one(&j.Cookie),
 		"subject":    one(&j.Subject),
 		"groups":     one(&j.Groups),

@@ -21,7 +21,7 @@ var (
 type meters struct{}
 
 func newMeters(registry *prometheus.Registry) (*meters, error) {
-	for _, c := range []prometheus.Collector{decisions, logins} {
+	for _, c := range []prometheus.Collector{decisions, logins, messages} {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return nil, err
 		}

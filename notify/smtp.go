@@ -60,7 +60,12 @@ func (s *SMTP) Validate() error {
 	case s.TLS == noTLS && s.Password != "" && !loopback(host):
 		return errors.New("tls: with `tls none` the password would cross the network in the clear: use starttls or implicit, or leave username and password out")
 	}
-	_, err = s.tls()
+	return nil
+}
+
+// CheckFiles says what is wrong with the files that the settings name.
+func (s *SMTP) CheckFiles() error {
+	_, err := s.tls()
 	return err
 }
 
