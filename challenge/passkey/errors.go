@@ -29,7 +29,8 @@ const (
 	Malformed     Kind = "malformed"
 
 	UnknownKey           Kind = "unknown_key"
-	WrongType            Kind = "wrong_type" // client data of the other kind of ceremony
+	KeysChanged          Kind = "keys_changed" // a key was bound or removed since the ceremony began
+	WrongType            Kind = "wrong_type"   // client data of the other kind of ceremony
 	ChallengeMismatch    Kind = "challenge_mismatch"
 	OriginMismatch       Kind = "origin_mismatch"
 	CrossOrigin          Kind = "cross_origin" // from inside a frame of a page elsewhere
@@ -103,6 +104,8 @@ func (p Party) whyNotProved(h Holder, keys []webauthn.Credential, s webauthn.Ses
 	switch handle := a.Response.UserHandle; {
 	case !known:
 		return UnknownKey
+	case !allowed(s, keys, a.RawID):
+		return KeysChanged
 	case len(handle) > 0 && !bytes.Equal(handle, h.Handle):
 		return WrongOwner
 	}
@@ -118,6 +121,19 @@ func (p Party) whyNotProved(h Holder, keys []webauthn.Credential, s webauthn.Ses
 		return BackupState
 	}
 	return Refused
+}
+
+// allowed tells whether the ceremony was begun with this key, and with none
+// that is gone.
+func allowed(s webauthn.SessionData, keys []webauthn.Credential, id []byte) bool {
+	named := false
+	for _, a := range s.AllowedCredentialIDs {
+		if _, bound := find(keys, a); !bound {
+			return false
+		}
+		named = named || bytes.Equal(a, id)
+	}
+	return named
 }
 
 // why names the step that both ceremonies have in common, "" when it is none
