@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/identity"
 )
 
 type challenges struct{ *Store }
@@ -32,7 +35,7 @@ func (c challenges) challenge(id, value string, err error) (challenge.Record, er
 		return challenge.Record{}, c.answer(err, challenge.ErrNotFound)
 	}
 	r, err := decodeChallenge(id, value)
-	return r, c.fault(err)
+	return r, c.answer(err, challenge.ErrNotFound)
 }
 
 func (c challenges) Attempt(ctx context.Context, id string, max int, now time.Time) (left int, err error) {
@@ -47,13 +50,44 @@ func (c challenges) Attempt(ctx context.Context, id string, max int, now time.Ti
 	}
 }
 
-func (c challenges) SetPendingIfAbsent(ctx context.Context, id string, p challenge.Pending, now time.Time) (challenge.Pending, error) {
-	value, err := c.run(ctx, setPending, []string{c.keys.challenge(id)}, millis(now), encodePending(p)).Text()
+func (c challenges) KeepPart(ctx context.Context, id string, p challenge.Part, now time.Time) (challenge.Part, error) {
+	return c.setPart(ctx, keepPart, id, p, now)
+}
+
+func (c challenges) PutPart(ctx context.Context, id string, p challenge.Part, now time.Time) error {
+	_, err := c.setPart(ctx, putPart, id, p, now)
+	return err
+}
+
+// setPart returns the part that holds.
+func (c challenges) setPart(ctx context.Context, how *goredis.Script, id string, p challenge.Part, now time.Time) (challenge.Part, error) {
+	value, err := encodePart(p)
 	if err != nil {
-		return challenge.Pending{}, c.answer(err, challenge.ErrNotFound)
+		return challenge.Part{}, c.fault(err)
 	}
-	holds, err := decodePending(value)
-	return holds, c.fault(err)
+	return c.part(c.run(ctx, how, []string{c.keys.challenge(id)}, millis(now), p.Name, value).Text())
+}
+
+func (c challenges) TakePart(ctx context.Context, id, name, partID string, now time.Time) (challenge.Part, error) {
+	return c.part(c.run(ctx, takePart, []string{c.keys.challenge(id)}, millis(now), name, partID).Text())
+}
+
+// part reads what Redis answered.
+func (c challenges) part(value string, err error) (challenge.Part, error) {
+	if err != nil {
+		return challenge.Part{}, c.answer(err, challenge.ErrNotFound)
+	}
+	p, err := decodePart(value)
+	return p, c.fault(err)
+}
+
+func (c challenges) Open(ctx context.Context, id, by string, strength identity.Strength, now time.Time) error {
+	opened, err := encodeOpened(by, strength)
+	if err != nil {
+		return c.fault(err)
+	}
+	err = c.run(ctx, openGate, []string{c.keys.challenge(id)}, millis(now), []byte(opened)).Err()
+	return c.answer(err, challenge.ErrNotFound)
 }
 
 func (c challenges) Take(ctx context.Context, id string, now time.Time) (challenge.Record, error) {

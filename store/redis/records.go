@@ -4,9 +4,9 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/sessions"
 )
@@ -29,13 +29,35 @@ func letter(r *sessions.Record) (byte, error) {
 	return levels[i], nil
 }
 
+// strengths are stored as letters, too.
+const strengths = "-mtdk"
+
+var strengthOf = []identity.Strength{identity.Unproved, identity.Mailbox, identity.Telephone, identity.Device, identity.Key}
+
+func strengthLetter(s identity.Strength) (byte, error) {
+	i := slices.Index(strengthOf, s)
+	if i < 0 {
+		return 0, errRecord
+	}
+	return strengths[i], nil
+}
+
+func (in *reader) strength() identity.Strength {
+	if i := strings.IndexByte(strengths, in.byte()); i >= 0 {
+		return strengthOf[i]
+	}
+	in.take(-1)
+	return identity.Unproved
+}
+
 var errRecord = errors.New("the record cannot be stored")
 
 // encodeSession begins with what the scripts read.
 func encodeSession(r *sessions.Record) ([]byte, error) {
 	level, err := letter(r)
+	strength, unknown := strengthLetter(r.Strength)
 	subject := r.Subject.String()
-	if err != nil || len(subject) > math.MaxUint16 || r.Idle < 0 {
+	if err != nil || unknown != nil || len(subject) > math.MaxUint16 || r.Idle < 0 {
 		return nil, errRecord
 	}
 	w := make(writer, 0, 256)
@@ -43,8 +65,7 @@ func encodeSession(r *sessions.Record) ([]byte, error) {
 	w.time(r.ExpiresAt)
 	w.ms(r.Idle.Milliseconds())
 	w.byte(version)
-	w.uint16(len(subject))
-	w.raw([]byte(subject))
+	w.short(subject)
 	w.byte(level)
 	w.raw(r.Family[:])
 	w.time(r.BeganAt)
@@ -53,17 +74,16 @@ func encodeSession(r *sessions.Record) ([]byte, error) {
 	w.texts(r.AMR)
 	w.count(len(r.Bound))
 	each(r.Bound, func(b []byte) { w.text(string(b)) })
-	if len(r.Groups) > 0 { // most have none, and nodes of before know none
-		w.texts(r.Groups)
-	}
+	w.texts(r.Groups)
+	w.byte(strength)
 	return w, nil
 }
 
 func decodeSession(id sessions.ID, value string) (sessions.Record, error) {
 	in := &reader{left: value}
 	r := sessions.Record{ID: id, SeenAt: in.time(), ExpiresAt: in.time(), Idle: duration(in.ms())}
-	in.version()
-	r.Subject = in.subject(int(in.number(2)))
+	written := in.version(unstrengthened)
+	r.Subject = in.subject(in.short())
 	r.Level, r.Passed = in.level()
 	in.raw(r.Family[:])
 	r.BeganAt, r.AuthTime = in.time(), in.time()
@@ -74,14 +94,21 @@ func decodeSession(id sessions.ID, value string) (sessions.Record, error) {
 	for _, b := range in.texts() {
 		r.Bound = append(r.Bound, []byte(b))
 	}
-	if in.left != "" {
+	if written != unstrengthened || in.left != "" {
 		r.Groups = in.texts()
+	}
+	if written != unstrengthened {
+		r.Strength = in.strength()
 	}
 	if err := in.done(); err != nil {
 		return sessions.Record{}, err
 	}
 	return r, nil
 }
+
+// unstrengthened is the version in which sessions had no strength, and groups
+// only where there were some.
+const unstrengthened = 1
 
 func duration(ms int64) time.Duration {
 	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
@@ -97,8 +124,7 @@ func (in *reader) level() (level identity.Level, passed bool) {
 }
 
 // subject reads "realm/name"; a realm has no slash.
-func (in *reader) subject(length int) identity.Subject {
-	text := in.take(length)
+func (in *reader) subject(text string) identity.Subject {
 	for i := range len(text) {
 		if text[i] == '/' {
 			return identity.Subject{Realm: text[:i], Name: text[i+1:]}
@@ -107,70 +133,3 @@ func (in *reader) subject(length int) identity.Subject {
 	in.take(-1)
 	return identity.Subject{}
 }
-
-// encodeChallenge begins with what the scripts read and ends with the pending
-// key, which they exchange.
-func encodeChallenge(r *challenge.Record) ([]byte, error) {
-	if r.Attempts < 0 || r.Attempts > math.MaxInt32 {
-		return nil, errRecord
-	}
-	rest := writer(nil)
-	rest.raw(r.Session[:])
-	rest.time(r.CreatedAt)
-	each([]string{r.Subject.Realm, r.Subject.Name, r.Site, string(r.Purpose), r.Reference, r.ReturnTo}, rest.text)
-	each([]bool{r.Enroll, r.Escrow}, rest.bool)
-	w := writer(nil)
-	w.time(r.ExpiresAt)
-	w.uint32(r.Attempts)
-	w.byte(version)
-	w.uint32(len(rest))
-	w.raw(rest)
-	w.raw(encodePending(r.Pending))
-	return w, nil
-}
-
-func encodePending(p challenge.Pending) []byte {
-	w := writer(nil)
-	w.time(p.ExpiresAt)
-	w.text(p.ID)
-	w.text(string(p.Key))
-	return w
-}
-
-func decodeChallenge(id, value string) (challenge.Record, error) {
-	in := &reader{left: value}
-	r := challenge.Record{ID: id, ExpiresAt: in.time(), Attempts: int(in.number(4))}
-	in.version()
-	in.number(4)
-	in.raw(r.Session[:])
-	r.CreatedAt = in.time()
-	for _, field := range []*string{&r.Subject.Realm, &r.Subject.Name, &r.Site, (*string)(&r.Purpose), &r.Reference, &r.ReturnTo} {
-		*field = in.text()
-	}
-	r.Enroll, r.Escrow = in.bool(), in.bool()
-	r.Pending = in.pending()
-	if err := in.done(); err != nil {
-		return challenge.Record{}, err
-	}
-	return r, nil
-}
-
-func decodePending(value string) (challenge.Pending, error) {
-	in := &reader{left: value}
-	p := in.pending()
-	return p, in.done()
-}
-
-func (in *reader) pending() challenge.Pending {
-	return challenge.Pending{ExpiresAt: in.time(), ID: in.text(), Key: []byte(in.text())}
-}
-
-func (w *writer) bool(b bool) {
-	if b {
-		w.byte(1)
-	} else {
-		w.byte(0)
-	}
-}
-
-func (in *reader) bool() bool { return in.byte() == 1 }

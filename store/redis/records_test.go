@@ -12,6 +12,7 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 )
 
@@ -23,6 +24,8 @@ func anyText() *rapid.Generator[string] {
 	return rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })
 }
 
+func anyStrength() *rapid.Generator[identity.Strength] { return rapid.SampledFrom(strengthOf) }
+
 func anySession() *rapid.Generator[sessions.Record] {
 	return rapid.Custom(func(t *rapid.T) sessions.Record {
 		text := func(what string) string { return anyText().Draw(t, what) }
@@ -31,13 +34,14 @@ func anySession() *rapid.Generator[sessions.Record] {
 			Site: text("site"), Source: text("source"), Challenge: text("challenge"), Waiting: text("waiting"),
 			Address: text("address"), Browser: text("browser"),
 			Subject: identity.Subject{Realm: strings.ReplaceAll(text("realm"), "/", ""), Name: text("name")},
-			Level:   rapid.SampledFrom(levelOf).Draw(t, "level"),
+			Level:   rapid.SampledFrom(levelOf).Draw(t, "level"), Strength: anyStrength().Draw(t, "strength"),
 			BeganAt: at("began"), AuthTime: at("auth"), SeenAt: at("seen"), ExpiresAt: at("expires"),
 			Idle: time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "idle")) * time.Millisecond,
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "lists") {
 			r.AMR = append(r.AMR, text("amr"))
 			r.Bound = append(r.Bound, []byte(text("bound")))
+			r.Groups = append(r.Groups, text("group"))
 		}
 		copy(r.Family[:], text("family"))
 		return r
@@ -68,7 +72,15 @@ func TestChallengesComeBack(t *testing.T) {
 			Purpose: challenge.Purpose(text("purpose")), Reference: text("reference"), ReturnTo: text("return"),
 			Enroll: rapid.Bool().Draw(t, "enroll"), Escrow: rapid.Bool().Draw(t, "escrow"),
 			CreatedAt: at("created"), ExpiresAt: at("expires"), Attempts: rapid.IntRange(0, math.MaxInt32).Draw(t, "attempts"),
-			Pending: challenge.Pending{ID: text("pending"), Key: []byte(text("key")), ExpiresAt: at("until")},
+			Gate: policy.Gate(text("gate")), Opened: text("opened"), Binds: identity.Factor(text("binds")),
+			Instead: text("instead"), Strength: anyStrength().Draw(t, "strength"),
+		}
+		if n := rapid.IntRange(0, 3).Draw(t, "parts"); n > 0 {
+			want.Parts = map[string]challenge.Part{}
+			for range n {
+				p := challenge.Part{Name: text("part"), ID: text("id"), Data: []byte(text("data")), ExpiresAt: at("until")}
+				want.Parts[p.Name] = p
+			}
 		}
 		copy(want.Session[:], text("session"))
 		value, err := encodeChallenge(&want)
@@ -78,6 +90,17 @@ func TestChallengesComeBack(t *testing.T) {
 		got, err := decodeChallenge(want.ID, string(value))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, want)
+		}
+		for _, p := range want.Parts { // a challenge that lost its last parts whole is one, too
+			last, err := encodePart(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			broken(t, string(last), func(v string) error { _, err := decodePart(v); return err })
+			want.Parts = nil
+		}
+		if value, err = encodeChallenge(&want); err != nil {
+			t.Fatal(err)
 		}
 		broken(t, string(value), func(v string) error { _, err := decodeChallenge(want.ID, v); return err })
 	})
@@ -99,7 +122,7 @@ func TestAnyBytesAreNoPanic(t *testing.T) {
 		value := anyText().Draw(t, "value")
 		_, _ = decodeSession(sessions.ID{}, value)
 		_, _ = decodeChallenge("c", value)
-		_, _ = decodePending(value)
+		_, _ = decodePart(value)
 		_, _ = decodeEntry(value, clusterLines)
 	})
 }
@@ -117,8 +140,53 @@ func TestOtherVersionsAreNotRead(t *testing.T) {
 			t.Errorf("byte %d as %q: %v", at, b, err)
 		}
 	}
-	if _, err := encodeSession(&sessions.Record{Level: 9}); err == nil {
-		t.Error("a level that does not exist can be stored")
+	for what, odd := range map[string]sessions.Record{"level": {Level: 9}, "strength": {Strength: 9}} {
+		if _, err := encodeSession(&odd); err == nil {
+			t.Errorf("a %s that does not exist can be stored", what)
+		}
+	}
+	other := append([]byte(nil), value...)
+	other[len(other)-1] = 'x'
+	if _, err := decodeSession(r.ID, string(other)); err == nil {
+		t.Error("a strength that does not exist is read")
+	}
+}
+
+// TestSessionsOfBefore: what the first version wrote is read, with nothing
+// proved that was not noted then.
+func TestSessionsOfBefore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := anySession().Draw(t, "session")
+		want.Strength = identity.Unproved
+		value, err := encodeSession(&want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value = value[:len(value)-1] // the strength
+		if len(want.Groups) == 0 {
+			value = value[:len(value)-1] // how many groups
+		}
+		value[18] = unstrengthened
+		got, err := decodeSession(want.ID, string(value))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, want)
+		}
+	})
+}
+
+// TestChallengesOfBefore: one without parts is over, and no fault; one of a
+// later version, or cut, is a fault.
+func TestChallengesOfBefore(t *testing.T) {
+	value, err := encodeChallenge(&challenge.Record{ID: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for written, over := range map[byte]bool{partless: true, version + 1: false, 0: false} {
+		value[10] = written
+		_, err := decodeChallenge("c", string(value))
+		if err == nil || errors.Is(err, challenge.ErrNotFound) != over {
+			t.Errorf("version %d: %v", written, err)
+		}
 	}
 }
 

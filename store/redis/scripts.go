@@ -23,7 +23,10 @@ var (
 	endSubject     = script("master", "log", "endsubject")
 	tellPlace      = script("master", "log", "beat")
 	spendAttempt   = script("attempt")
-	setPending     = script("pending")
+	openGate       = script("challenge", "open")
+	keepPart       = script("challenge", "keep")
+	putPart        = script("challenge", "put")
+	takePart       = script("challenge", "takepart")
 	takeOnce       = script("take")
 )
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 const margin = 10 * time.Minute
 
 // version is that of the values' layout.
-const version = 1
+const version = 2
 
 // latest is the last instant that 6 bytes hold, in the year 10889.
 const latest = 1<<48 - 1
@@ -47,6 +48,8 @@ func (w *writer) uint32(n int)       { *w = binary.BigEndian.AppendUint32(*w, ui
 func (w *writer) raw(b []byte)       { *w = append(*w, b...) }
 func (w *writer) count(n int)        { *w = binary.AppendUvarint(*w, uint64(n)) }
 func (w *writer) text(s string)      { w.count(len(s)); *w = append(*w, s...) }
+func (w *writer) short(s string)     { w.uint16(len(s)); *w = append(*w, s...) } // for scripts, at most 64 KiB
+func (w *writer) long(b []byte)      { w.uint32(len(b)); *w = append(*w, b...) } // for scripts
 func (w *writer) texts(all []string) { w.count(len(all)); each(all, w.text) }
 
 func each[T any](all []T, do func(T)) {
@@ -85,6 +88,8 @@ func (r *reader) time() time.Time { return instant(r.ms()) }
 func (r *reader) byte() byte      { return byte(r.number(1)) }
 func (r *reader) raw(to []byte)   { copy(to, r.take(len(to))) }
 func (r *reader) text() string    { return r.take(r.count()) }
+func (r *reader) short() string   { return r.take(int(r.number(2))) }
+func (r *reader) long() string    { return r.take(int(r.number(4))) }
 
 // count is never more than there are bytes left, so that a broken value takes
 // no memory.
@@ -105,11 +110,13 @@ func (r *reader) texts() (all []string) {
 	return all
 }
 
-// version refuses what another version wrote.
-func (r *reader) version() {
-	if r.byte() != version {
+// version refuses what another version wrote than this one and those.
+func (r *reader) version(also ...byte) byte {
+	written := r.byte()
+	if written != version && !slices.Contains(also, written) {
 		r.take(-1)
 	}
+	return written
 }
 
 // done is the mistake that was made, or that something is left over.

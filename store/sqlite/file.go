@@ -125,6 +125,16 @@ func (f *file) exec(ctx context.Context, query string, args ...any) error {
 	})
 }
 
+// read runs do on what is there at one instant.
+func (f *file) read(ctx context.Context, do func(tx *sql.Tx) error) error {
+	tx, err := f.reader.BeginTx(ctx, nil)
+	if err != nil {
+		return f.fault(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return f.fault(do(tx))
+}
+
 // get is a read of one row; none is what its absence means.
 func (f *file) get(ctx context.Context, none error, query string, args []any, into ...any) error {
 	return f.fault(rows.OrNone(f.reader.QueryRowContext(ctx, query, args...).Scan(into...), none))

@@ -117,13 +117,13 @@ func (s *Sessions) EndSubject(ctx context.Context, who identity.Subject) (ids []
 func sessionValues(r *sessions.Record) []any {
 	return []any{r.ID[:], r.Family[:], r.Site, r.Source, r.Subject.Realm, r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.Nanos(r.BeganAt), rows.Nanos(r.AuthTime), rows.Nanos(r.SeenAt), rows.Nanos(r.ExpiresAt),
-		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser, rows.List(&r.Groups), r.Passed}
+		int64(r.Idle), r.Challenge, r.Waiting, rows.List(&r.Bound), r.Address, r.Browser, rows.List(&r.Groups), r.Passed, strength(&r.Strength)}
 }
 
 func sessionFields(r *sessions.Record) []any {
 	return []any{rows.Fixed(r.ID[:]), rows.Fixed(r.Family[:]), &r.Site, &r.Source, &r.Subject.Realm, &r.Subject.Name,
 		level(&r.Level), rows.List(&r.AMR), rows.At(&r.BeganAt), rows.At(&r.AuthTime), rows.At(&r.SeenAt), rows.At(&r.ExpiresAt),
-		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser, rows.List(&r.Groups), &r.Passed}
+		&r.Idle, &r.Challenge, &r.Waiting, rows.List(&r.Bound), &r.Address, &r.Browser, rows.List(&r.Groups), &r.Passed, strength(&r.Strength)}
 }
 
 // level stores and reads a level.
@@ -132,5 +132,16 @@ func level(l *identity.Level) rows.Column {
 		identity.None:        identity.None.String(),
 		identity.FirstFactor: identity.FirstFactor.String(),
 		identity.Verified:    identity.Verified.String(),
+	})
+}
+
+// strength stores and reads a strength.
+func strength(s *identity.Strength) rows.Column {
+	return rows.Words(s, map[identity.Strength]string{
+		identity.Unproved:  "unproved",
+		identity.Mailbox:   "mailbox",
+		identity.Telephone: "telephone",
+		identity.Device:    "device",
+		identity.Key:       "key",
 	})
 }

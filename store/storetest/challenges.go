@@ -11,6 +11,8 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/sessions"
 )
 
@@ -20,10 +22,19 @@ func challenges(t *testing.T, open func(t *testing.T) SessionStores) {
 		"expiry":         challengeExpiry,
 		"attempts":       challengeAttempts,
 		"attempt, crowd": challengeAttemptCrowd,
-		"pending":        challengePending,
-		"pending, crowd": challengePendingCrowd,
 		"take, crowd":    challengeTakeCrowd,
 		"canceled":       challengeCanceled,
+
+		"parts":              partsRoundTrip,
+		"keep part":          partKept,
+		"keep part, crowd":   partKeptCrowd,
+		"put part":           partPut,
+		"put part, crowd":    partPutCrowd,
+		"take part":          partTaken,
+		"take part, crowd":   partTakenCrowd,
+		"parts, all at once": partsApart,
+		"open":               gateOpened,
+		"open, crowd":        gateOpenedCrowd,
 	} {
 		t.Run("challenges/"+name, func(t *testing.T) { test(t, open(t).Challenges) })
 	}
@@ -33,22 +44,26 @@ func challenges(t *testing.T, open func(t *testing.T) SessionStores) {
 func newChallenge(now time.Time) challenge.Record {
 	return challenge.Record{
 		ID: "c-1", Session: sessions.ID{1, 0, 255}, Subject: alice, Site: "wiki", Purpose: challenge.Login,
-		Reference: "7K3F-9QXM", Enroll: true, ReturnTo: "/a?b=%00'\"&c=\xff", Escrow: true,
-		CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute), Attempts: 2, Pending: newPending("p-0", now),
+		Reference: "7K3F-9QXM", Enroll: true, Gate: policy.ByOldFactor, Opened: "passkey",
+		Binds: identity.TOTP, Instead: "credential-1", Strength: identity.Telephone,
+		ReturnTo: "/a?b=%00'\"&c=\xff", Escrow: true,
+		CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute), Attempts: 2,
+		Parts: map[string]challenge.Part{"key": newPart("key", "p-0", now), "sent": newPart("sent", "p-1", now)},
 	}
 }
 
-func newPending(id string, now time.Time) challenge.Pending {
-	return challenge.Pending{ID: id, Key: []byte{0, 1, 255}, ExpiresAt: now.Add(5 * time.Minute)}
-}
-
+// sameChallenge compares; a store need not tell no parts from none.
 func sameChallenge(t *testing.T, got, want challenge.Record) {
 	t.Helper()
+	if len(got.Parts) != len(want.Parts) {
+		t.Errorf("%d parts, want %d", len(got.Parts), len(want.Parts))
+	}
+	for name, p := range want.Parts {
+		samePart(t, got.Parts[name], p)
+	}
 	for _, r := range []*challenge.Record{&got, &want} {
-		r.Pending.Key = append([]byte{}, r.Pending.Key...)
-		for _, at := range []*time.Time{&r.CreatedAt, &r.ExpiresAt, &r.Pending.ExpiresAt} {
-			*at = at.UTC()
-		}
+		r.Parts = nil
+		r.CreatedAt, r.ExpiresAt = r.CreatedAt.UTC(), r.ExpiresAt.UTC()
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -78,6 +93,8 @@ func challengeRoundTrip(t *testing.T, s challenge.Store) {
 func challengeExpiry(t *testing.T, s challenge.Store) {
 	ctx, now := t.Context(), clock()
 	r := newChallenge(now)
+	r.Opened = ""
+	r.Parts["key"] = newPart("key", "p-0", r.ExpiresAt) // no part outlives its challenge
 	must(t, s.Create(ctx, r))
 	_, err := s.Find(ctx, r.ID, r.ExpiresAt.Add(-time.Millisecond))
 	must(t, err)
@@ -93,11 +110,14 @@ func challengeCalls(s challenge.Store, id string, now time.Time) map[string]func
 	return map[string]func(context.Context) error{
 		"find":    func(ctx context.Context) error { _, err := s.Find(ctx, id, now); return err },
 		"attempt": func(ctx context.Context) error { _, err := s.Attempt(ctx, id, 9, now); return err },
-		"pending": func(ctx context.Context) error {
-			_, err := s.SetPendingIfAbsent(ctx, id, newPending("p", now), now)
+		"keep": func(ctx context.Context) error {
+			_, err := s.KeepPart(ctx, id, newPart("new", "p", now), now)
 			return err
 		},
-		"take": func(ctx context.Context) error { _, err := s.Take(ctx, id, now); return err },
+		"put":       func(ctx context.Context) error { return s.PutPart(ctx, id, newPart("new", "p", now), now) },
+		"take part": func(ctx context.Context) error { _, err := s.TakePart(ctx, id, "key", "p-0", now); return err },
+		"open":      func(ctx context.Context) error { return s.Open(ctx, id, "ticket", identity.Key, now) },
+		"take":      func(ctx context.Context) error { _, err := s.Take(ctx, id, now); return err },
 	}
 }
 
@@ -140,44 +160,6 @@ func challengeAttemptCrowd(t *testing.T, s challenge.Store) {
 	}
 }
 
-func challengePending(t *testing.T, s challenge.Store) {
-	ctx, now := t.Context(), clock()
-	r := newChallenge(now)
-	r.Pending = challenge.Pending{}
-	must(t, s.Create(ctx, r))
-	set := func(what, id string, at time.Time, want string) {
-		t.Helper()
-		got, err := s.SetPendingIfAbsent(ctx, r.ID, newPending(id, at), at)
-		must(t, err)
-		found, err := s.Find(ctx, r.ID, at)
-		must(t, err)
-		if got.ID != want || found.Pending.ID != want || !bytes.Equal(got.Key, []byte{0, 1, 255}) {
-			t.Errorf("%s: got %q, stored is %q, want %q", what, got.ID, found.Pending.ID, want)
-		}
-	}
-	set("none there", "p-1", now, "p-1")
-	set("one there", "p-2", now.Add(5*time.Minute-time.Millisecond), "p-1")
-	set("it expired", "p-3", now.Add(5*time.Minute), "p-3")
-}
-
-func challengePendingCrowd(t *testing.T, s challenge.Store) {
-	ctx, now := t.Context(), clock()
-	r := newChallenge(now)
-	r.Pending = challenge.Pending{}
-	must(t, s.Create(ctx, r))
-	got := make([]string, crowd)
-	race(t, nil, func(i int) error {
-		p, err := s.SetPendingIfAbsent(ctx, r.ID, newPending("p-"+string(rune('A'+i)), now), now)
-		got[i] = p.ID
-		return err
-	})
-	for _, id := range got {
-		if id != got[0] {
-			t.Fatalf("the crowd does not agree: %q and %q", got[0], id)
-		}
-	}
-}
-
 func challengeTakeCrowd(t *testing.T, s challenge.Store) {
 	ctx, now := t.Context(), clock()
 	r := newChallenge(now)
@@ -190,6 +172,7 @@ func challengeTakeCrowd(t *testing.T, s challenge.Store) {
 func challengeCanceled(t *testing.T, s challenge.Store) {
 	now := clock()
 	r := newChallenge(now)
+	r.Opened = ""
 	must(t, s.Create(t.Context(), r))
 	for _, id := range []string{r.ID, "never"} {
 		for what, do := range challengeCalls(s, id, now) {

@@ -28,6 +28,7 @@ type SessionStores struct {
 func Sessions(t *testing.T, open func(t *testing.T) SessionStores) {
 	for name, test := range map[string]func(*testing.T, sessions.Store){
 		"round trip":     sessionRoundTrip,
+		"strength":       sessionStrength,
 		"odd names":      sessionOddNames,
 		"create twice":   sessionCreateTwice,
 		"expiry":         sessionExpiry,
@@ -56,7 +57,7 @@ func newSessionOf(who identity.Subject, now time.Time) sessions.Record {
 		Site: "wiki", Source: "console", Subject: who, Level: identity.Verified, AMR: []string{"pwd", "otp"},
 		BeganAt: now.Add(-time.Minute), AuthTime: now.Add(-30 * time.Second), SeenAt: now,
 		ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour, Challenge: "c1", Waiting: "shown/c1",
-		Bound: [][]byte{{1, 0, 255}, {2}}, Passed: true, Groups: []string{"staff/it", "用户"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
+		Bound: [][]byte{{1, 0, 255}, {2}}, Passed: true, Strength: identity.Device, Groups: []string{"staff/it", "用户"}, Address: "2001:db8::1", Browser: "Mozilla/5.0 \xe2\x82", // cut inside a rune
 	}
 	_, _ = rand.Read(r.ID[:])
 	r.ID[0] = sessions.ShardOf(who)
@@ -96,6 +97,25 @@ func sessionRoundTrip(t *testing.T, s sessions.Store) {
 	got, err := s.End(ctx, full.ID)
 	must(t, err)
 	sameSession(t, got, full)
+}
+
+// sessionStrength: each comes back as itself, whatever else is known; one that
+// does not exist is refused.
+func sessionStrength(t *testing.T, s sessions.Store) {
+	ctx, now := t.Context(), clock()
+	for strength := identity.Unproved; strength <= identity.Key; strength++ {
+		for _, level := range []identity.Level{identity.FirstFactor, identity.Verified} {
+			r := newSession(now)
+			r.Strength, r.Level, r.Passed = strength, level, false
+			must(t, s.Create(ctx, r))
+			got, err := s.Find(ctx, r.ID, now)
+			must(t, err)
+			sameSession(t, got, r)
+		}
+	}
+	odd := newSession(now)
+	odd.Strength = identity.Key + 1
+	wantUnknown(t, "a strength that does not exist", s.Create(ctx, odd), sessions.ErrNotFound)
 }
 
 func sessionOddNames(t *testing.T, s sessions.Store) {

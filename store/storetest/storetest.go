@@ -18,7 +18,7 @@ import (
 )
 
 // crowd is how many do the same thing at once in the cases of concurrency.
-const crowd = 64
+const crowd = 100
 
 var alice = identity.Subject{Realm: "wiki", Name: "alice"}
 
