@@ -23,6 +23,9 @@ var (
 	ErrNoContact = errors.New("accounts: no such contact")
 	// ErrShared: too many subjects have this number or address.
 	ErrShared = errors.New("accounts: too many subjects share this contact")
+	// ErrNoBrowser: the subject never passed in this browser, or it was
+	// forgotten.
+	ErrNoBrowser = errors.New("accounts: no such browser")
 )
 
 // Factors is the durable store of what people bind beside their first factor.
@@ -32,6 +35,7 @@ type Factors interface {
 	// Bind adds a credential to a subject that is Bound, and removes those
 	// whose ids are given; ErrNotBound, ErrNoCredential if one of them is gone.
 	// If none that was bound before RebindFrom is left, RebindFrom is cleared.
+	// That of a contact, here as in BindFirst, needs the contact; ErrNoContact.
 	Bind(ctx context.Context, c Credential, instead ...string) error
 	// Rename changes what the person calls a credential; ErrNoCredential.
 	Rename(ctx context.Context, s identity.Subject, id, name string) error
@@ -67,7 +71,8 @@ type Factors interface {
 	// ErrNoContact.
 	RemoveContact(ctx context.Context, s identity.Subject, id string) error
 
-	// TrustBrowser lets logins in a browser that is known pass until then.
+	// TrustBrowser lets logins in a browser that is known pass until then, or
+	// until a removal that is planned; ErrNoBrowser.
 	TrustBrowser(ctx context.Context, s identity.Subject, mark []byte, until time.Time) error
 	// DistrustBrowsers ends the trust in all browsers of the subject.
 	DistrustBrowsers(ctx context.Context, s identity.Subject) error

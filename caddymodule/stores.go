@@ -31,6 +31,8 @@ type sessionStore interface {
 // accountStore is one technology's store of what must survive.
 type accountStore interface {
 	accounts.Store
+	accounts.Factors
+	accounts.Help
 	accounts.Passwords
 	Budgets() limits.Store
 	Audit() accountsql.Trail

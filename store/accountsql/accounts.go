@@ -2,8 +2,6 @@ package accountsql
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -12,49 +10,6 @@ import (
 )
 
 var _ accounts.Store = (*Accounts)(nil)
-
-// Account implements accounts.Store, in one statement: one moment's truth.
-func (a *Accounts) Account(ctx context.Context, s identity.Subject) (accounts.Account, error) {
-	var all []accountRow
-	err := a.db.Read(ctx, func(ctx context.Context, r Reader) (err error) {
-		all, err = find(ctx, r, (*accountRow).fields, findAccount, s.Realm, []byte(s.Name))
-		return err
-	})
-	return rows.Whole(gather(s, all), err)
-}
-
-// accountRow is an account beside one of its credentials, or beside none.
-type accountRow struct {
-	state         identity.Enrollment
-	validFrom     time.Time
-	id, factor    sql.NullString
-	label, secret []byte
-	lastStep      sql.NullInt64
-	boundAt       sql.NullInt64
-	usedAt        sql.NullInt64
-}
-
-func (r *accountRow) fields() []any {
-	return []any{enrollment(&r.state), rows.At(&r.validFrom), &r.id, &r.factor, &r.label, &r.secret,
-		&r.lastStep, &r.boundAt, &r.usedAt}
-}
-
-// gather makes one account of its rows. No row at all is a certain answer: the
-// subject was never seen.
-func gather(s identity.Subject, all []accountRow) accounts.Account {
-	out := accounts.Account{Subject: s, State: identity.NeverBound}
-	for _, r := range all {
-		out.State, out.ValidFrom = r.state, r.validFrom
-		if !r.id.Valid {
-			continue
-		}
-		out.Credentials = append(out.Credentials, accounts.Credential{
-			ID: r.id.String, Subject: s, Factor: identity.Factor(r.factor.String), Name: string(r.label), Secret: r.secret,
-			LastStep: r.lastStep.Int64, BoundAt: rows.Instant(r.boundAt.Int64), UsedAt: rows.Instant(r.usedAt.Int64),
-		})
-	}
-	return out
-}
 
 // BindFirst implements accounts.Store.
 func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
@@ -66,9 +21,10 @@ func (a *Accounts) BindFirst(ctx context.Context, c accounts.Credential, also ..
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, insertCredential, c.ID, c.Subject.Realm, []byte(c.Subject.Name), string(c.Factor),
-			[]byte(c.Name), c.Secret, c.LastStep, rows.Nanos(c.BoundAt), rows.Nanos(c.UsedAt))
-		return err
+		if err := add(ctx, tx, c); err != nil {
+			return err
+		}
+		return endTrust(ctx, tx, c.Subject)
 	})
 }
 
@@ -83,10 +39,10 @@ func (a *Accounts) NoteFederated(ctx context.Context, s identity.Subject) error 
 // change moves a subject that is NeverBound, which may mean that it has no row
 // yet, or in another of these states.
 func change(ctx context.Context, tx Tx, s identity.Subject, to identity.Enrollment, also ...identity.Enrollment) (bool, error) {
-	never := identity.NeverBound
-	if _, err := tx.ExecContext(ctx, addAccount, s.Realm, []byte(s.Name), enrollment(&never)); err != nil {
+	if err := ensure(ctx, tx, s); err != nil {
 		return false, err
 	}
+	never := identity.NeverBound
 	for _, from := range append(also, never) {
 		changed, err := rows.Affected(tx.ExecContext(ctx, setState, enrollment(&to), s.Realm, []byte(s.Name), enrollment(&from)))
 		if err != nil || changed > 0 {
@@ -96,6 +52,13 @@ func change(ctx context.Context, tx Tx, s identity.Subject, to identity.Enrollme
 	return false, nil
 }
 
+// ensure makes an account for a subject that has none.
+func ensure(ctx context.Context, tx Tx, s identity.Subject) error {
+	never := identity.NeverBound
+	_, err := tx.ExecContext(ctx, addAccount, s.Realm, []byte(s.Name), enrollment(&never))
+	return err
+}
+
 // AdvanceStep implements accounts.Store.
 func (a *Accounts) AdvanceStep(ctx context.Context, credentialID string, step int64, passed bool, now time.Time) error {
 	var used int64
@@ -103,21 +66,23 @@ func (a *Accounts) AdvanceStep(ctx context.Context, credentialID string, step in
 		used = rows.Nanos(now)
 	}
 	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
-		changed, err := rows.Affected(tx.ExecContext(ctx, advanceStep, step, used, used, credentialID, step))
+		n := rows.Nanos(now)
+		changed, err := rows.Affected(tx.ExecContext(ctx, advanceStep, step, used, used, used, credentialID, n, step))
 		if err != nil || changed == 1 {
 			return err
 		}
-		return whyNoStep(ctx, tx, credentialID)
+		var id string
+		if err := tx.QueryRowContext(ctx, findCounting, credentialID, n).Scan(&id); err != nil {
+			return rows.OrNone(err, accounts.ErrNoCredential)
+		}
+		return accounts.ErrSpent
 	})
 }
 
-func whyNoStep(ctx context.Context, tx Tx, credentialID string) error {
-	var last int64
-	err := tx.QueryRowContext(ctx, findStep, credentialID).Scan(&last)
-	if err == nil {
-		return accounts.ErrSpent
-	}
-	return rows.OrNone(err, fmt.Errorf("no credential %q", credentialID))
+// NoteUse implements accounts.Store.
+func (a *Accounts) NoteUse(ctx context.Context, credentialID string, now time.Time) error {
+	n := rows.Nanos(now)
+	return a.oneRow(ctx, accounts.ErrNoCredential, noteUse, n, n, credentialID, n)
 }
 
 // SpendID implements accounts.Store.
@@ -131,23 +96,6 @@ func (a *Accounts) SpendID(ctx context.Context, id string, expires time.Time) er
 	})
 }
 
-// KnowBrowser implements accounts.Store.
-func (a *Accounts) KnowBrowser(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error {
-	n := rows.Nanos(now)
-	return a.exec(ctx, knowBrowser, s.Realm, []byte(s.Name), digest, n, n)
-}
-
-// Browser implements accounts.Store.
-func (a *Accounts) Browser(ctx context.Context, s identity.Subject, digest []byte) (b accounts.Browser, err error) {
-	b.Known, err = a.get(ctx, findBrowser, []any{s.Realm, []byte(s.Name), digest}, rows.At(&b.PassedAt))
-	return rows.Whole(b, err)
-}
-
-// ForgetPasses implements accounts.Store.
-func (a *Accounts) ForgetPasses(ctx context.Context, s identity.Subject) error {
-	return a.exec(ctx, forgetPasses, s.Realm, []byte(s.Name))
-}
-
 // EndSessions implements accounts.Store.
 func (a *Accounts) EndSessions(ctx context.Context, s identity.Subject, from time.Time) error {
 	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
@@ -155,8 +103,10 @@ func (a *Accounts) EndSessions(ctx context.Context, s identity.Subject, from tim
 		if _, err := tx.ExecContext(ctx, endSessions, s.Realm, []byte(s.Name), enrollment(&never), rows.Nanos(from)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, forgetPasses, s.Realm, []byte(s.Name))
-		return err
+		if _, err := tx.ExecContext(ctx, forgetPasses, s.Realm, []byte(s.Name)); err != nil {
+			return err
+		}
+		return endTrust(ctx, tx, s)
 	})
 }
 
@@ -194,14 +144,4 @@ func set(value []byte, err error) ([]byte, error) {
 		return nil, err
 	}
 	return append([]byte{}, value...), nil
-}
-
-// enrollment stores and reads a state.
-func enrollment(e *identity.Enrollment) rows.Column {
-	return rows.Words(e, map[identity.Enrollment]string{
-		identity.NeverBound: "never_bound",
-		identity.Bound:      "bound",
-		identity.Reset:      "reset",
-		identity.Federated:  "federated",
-	})
 }

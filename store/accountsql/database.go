@@ -21,6 +21,8 @@ type Database interface {
 	Write(ctx context.Context, do func(context.Context, Tx) error) error
 	// Lock keeps all other transactions that lock the key waiting until tx ends.
 	Lock(ctx context.Context, tx Tx, key string) error
+	// Within is the condition that the bytes of part stand in those of whole.
+	Within(part, whole string) string
 }
 
 // Reader takes queries with ? for each value.
@@ -50,7 +52,9 @@ func (a *Accounts) Audit() Trail { return Trail(*a) }
 // Sweeps remove a batch of rows that expired, given an instant as it is stored
 // and the size of the batch. They are for the disk's sake only: reads never
 // depend on them.
-func Sweeps() []string { return []string{sweepSpent, sweepBudgets, sweepBrowsers} }
+func Sweeps() []string {
+	return []string{sweepSpent, sweepBudgets, sweepBrowsers, sweepCredentials, sweepTickets, sweepRequests}
+}
 
 // exec is a write of one statement.
 func (a *Accounts) exec(ctx context.Context, query string, args ...any) error {

@@ -1,38 +1,24 @@
 package accountsql
 
-import (
-	"strconv"
-
-	"github.com/stepgate/stepgate/sessions"
-)
-
-// browserLife is in nanoseconds, as instants are.
-var browserLife = strconv.FormatInt(sessions.BrowserLife.Nanoseconds(), 10)
-
 // Standard SQL and what SQLite and PostgreSQL have in common beyond it: ON
 // CONFLICT, RETURNING, LIMIT.
 const (
-	findAccount = `SELECT a.state, a.valid_from, c.id, c.factor, c.label, c.secret, c.last_step, c.bound_at, c.used_at
+	// findAccount has a row for each pair of a credential and a contact.
+	findAccount = `SELECT a.state, a.valid_from, a.locked_at, a.rebind_from, a.preferred,
+			coalesce(c.id, ''), coalesce(c.factor, ''), coalesce(c.label, ''), c.secret, coalesce(c.last_step, 0), coalesce(c.bound_at, 0),
+			coalesce(c.bound_address, ''), coalesce(c.bound_browser, ''), c.bound_mark, coalesce(c.used_at, 0), coalesce(c.strength, 'unproved'),
+			coalesce(c.noticed, FALSE), coalesce(c.remove_at, 0),
+			(SELECT count(*) FROM codes WHERE credential = c.id AND spent_at = 0),
+			coalesce(k.id, ''), coalesce(k.kind, ''), k.address, k.digest, coalesce(k.language, ''), coalesce(k.bound_at, 0)
 		FROM accounts a LEFT JOIN credentials c ON c.realm = a.realm AND c.name = a.name
-		WHERE a.realm = ? AND a.name = ? ORDER BY c.bound_at, c.id`
+			LEFT JOIN contacts k ON k.realm = a.realm AND k.name = a.name
+		WHERE a.realm = ? AND a.name = ? ORDER BY c.bound_at, c.id, k.kind`
 	addAccount = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, 0) ON CONFLICT (realm, name) DO NOTHING`
 	// setState changes the state of an account that is in the one named last.
-	setState         = `UPDATE accounts SET state = ? WHERE realm = ? AND name = ? AND state = ?`
-	insertCredential = `INSERT INTO credentials
-		(id, realm, name, factor, label, secret, last_step, bound_at, used_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
-	advanceStep = `UPDATE credentials SET last_step = ?, used_at = CASE WHEN used_at < ? THEN ? ELSE used_at END
-		WHERE id = ? AND last_step < ?`
-	findStep = `SELECT last_step FROM credentials WHERE id = ?`
+	setState = `UPDATE accounts SET state = ? WHERE realm = ? AND name = ? AND state = ?`
 
 	spendID    = `INSERT INTO spent (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`
 	sweepSpent = `DELETE FROM spent WHERE id IN (SELECT id FROM spent WHERE expires_at <= ? LIMIT ?)`
-
-	knowBrowser = `INSERT INTO browsers (realm, name, digest, seen_at, passed_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (realm, name, digest) DO UPDATE SET seen_at = excluded.seen_at, passed_at = excluded.passed_at
-		WHERE browsers.seen_at <= excluded.seen_at`
-	findBrowser  = `SELECT passed_at FROM browsers WHERE realm = ? AND name = ? AND digest = ?`
-	forgetPasses = `UPDATE browsers SET passed_at = 0 WHERE realm = ? AND name = ? AND passed_at > 0`
 
 	endSessions = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, ?)
 		ON CONFLICT (realm, name) DO UPDATE SET valid_from = excluded.valid_from
@@ -44,10 +30,6 @@ const (
 	findMeta   = `SELECT value FROM meta WHERE name = ?`
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
 )
-
-// sweepBrowsers names seen_at twice, as sweepBudgets does tat.
-var sweepBrowsers = `DELETE FROM browsers WHERE (realm, name, digest, seen_at) IN
-	(SELECT realm, name, digest, seen_at FROM browsers WHERE seen_at <= ? - ` + browserLife + ` LIMIT ?)`
 
 // A budget that is not there is full.
 const (

@@ -42,6 +42,11 @@ func (d database) Lock(ctx context.Context, tx accountsql.Tx, key string) error 
 	return err
 }
 
+// Within implements accountsql.Database.
+func (d database) Within(part, whole string) string {
+	return "position(" + part + " IN " + whole + ") > 0"
+}
+
 // try runs do within the patience of a caller, and once more where it is
 // certain that nothing happened and likely that it will.
 func (a *Accounts) try(ctx context.Context, do func(context.Context, *sql.DB) error) error {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/stepgate/stepgate/accounts"
+	"github.com/stepgate/stepgate/store/accountsql"
 )
 
 // ErrRefused is a database that must not be used, now or later: it is not
@@ -76,13 +76,11 @@ func broken(err error) bool {
 // fault leaves an answer as it is, and says of every other error which
 // database it is about and what helps.
 func (a *Accounts) fault(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, accounts.ErrSpent):
-		return accounts.ErrSpent
-	case errors.Is(err, accounts.ErrAlreadyBound):
-		return accounts.ErrAlreadyBound
+	}
+	if answer := accountsql.Answer(err); answer != nil {
+		return answer
 	}
 	if remedy := remedy(err); remedy != "" {
 		return fmt.Errorf("store: %s: %w: %s", a.where, err, remedy)

@@ -44,3 +44,8 @@ func (d database) Write(ctx context.Context, do func(context.Context, accountsql
 
 // Lock implements accountsql.Database: whoever writes is alone.
 func (d database) Lock(context.Context, accountsql.Tx, string) error { return nil }
+
+// Within implements accountsql.Database.
+func (d database) Within(part, whole string) string {
+	return "instr(" + whole + ", " + part + ") > 0"
+}

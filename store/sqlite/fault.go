@@ -7,17 +7,17 @@ import (
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/sessions"
+	"github.com/stepgate/stepgate/store/accountsql"
 )
 
 // answers are the errors that say something certain. All others mean that the
 // store could not tell.
 var answers = []error{
 	sessions.ErrNotFound, challenge.ErrNotFound, challenge.ErrExhausted,
-	escrow.ErrNotFound, accounts.ErrSpent, accounts.ErrAlreadyBound,
+	escrow.ErrNotFound,
 }
 
 // remedies say what an operator can do about SQLite's primary result codes.
@@ -36,6 +36,9 @@ var remedies = map[int]string{
 func (f *file) fault(err error) error {
 	if err == nil {
 		return nil
+	}
+	if answer := accountsql.Answer(err); answer != nil {
+		return answer
 	}
 	for _, answer := range answers {
 		if errors.Is(err, answer) {
