@@ -74,7 +74,7 @@ func TestEveryPageIsSmallWithAllItLoads(t *testing.T) {
 func TestLongestNameKeepsEnrollmentSmall(t *testing.T) {
 	s := newSet(t, "")
 	name := strings.Repeat("中", 85)
-	e := Enroll{ID: "x", Key: strings.Repeat("A", 32), Issuer: "Example Cloud", Account: name,
+	e := Enroll{Asking: Asking{ID: "x"}, Key: strings.Repeat("A", 32), Issuer: "Example Cloud", Account: name,
 		URL: "otpauth://totp/Example%20Cloud:" + strings.Repeat("%E4%B8%AD", 85) + "?secret=" + strings.Repeat("A", 32) + "&issuer=Example%20Cloud&algorithm=SHA1&digits=6&period=30"}
 	w := get(s, "GET", "zh", Frame{Subject: name}, e)
 	size := w.Body.Len()
@@ -106,9 +106,9 @@ func TestNamesAreOnlyText(t *testing.T) {
 	s := newSet(t, "")
 	evil := "</bdi><script>alert(1)</script>\u202e{n}\"' onload=x"
 	views := []View{
-		Challenge{ID: evil, Credential: evil, Message: Message{Kind: WrongCode}},
-		Enroll{ID: evil, Key: evil, URL: "javascript:alert(1)", Issuer: evil, Account: evil},
-		Enroll{ID: evil, Account: evil, Expired: true},
+		Challenge{Asking: Asking{ID: evil, Message: Message{Kind: WrongCode}}, Credential: evil},
+		Enroll{Asking: Asking{ID: evil}, Key: evil, URL: "javascript:alert(1)", Issuer: evil, Account: evil},
+		Enroll{Asking: Asking{ID: evil}, Account: evil, Expired: true},
 		Notice{Kind: NoticeContinue, Detail: evil, Next: "javascript:alert(1)"},
 	}
 	for _, v := range views {
@@ -165,7 +165,7 @@ func TestRetryAfterSaysWhatThePageSays(t *testing.T) {
 		view View
 		want string
 	}{
-		{Challenge{LockedUntil: now.Add(25 * time.Minute)}, "1500"},
+		{Challenge{Asking: Asking{LockedUntil: now.Add(25 * time.Minute)}}, "1500"},
 		{Notice{Kind: NoticeUnavailable, RetryAt: now.Add(-time.Second)}, "1"},
 		{Notice{Kind: NoticeUnavailable}, ""},
 		{Enroll{URL: "otpauth://totp/a"}, ""},
@@ -268,11 +268,11 @@ func TestMessagesHelp(t *testing.T) {
 		view View
 		want []string
 	}{
-		{Challenge{Credential: "Phone", BoundAt: now, Message: Message{Kind: WrongCode, Left: 1}},
+		{Challenge{Credential: "Phone", BoundAt: now, Asking: Asking{Message: Message{Kind: WrongCode, Left: 1}}},
 			[]string{"<bdi>lin.wei</bdi>", "<bdi>Phone</bdi>", "1 December 2026", "01:41:30 UTC", "1 attempt left", "7KQ4-M2XP", "Call 4321.", "<title>Error: "}},
-		{Challenge{Message: Message{Kind: StaleCode, Ago: 4 * time.Minute, Left: 3}},
+		{Challenge{Asking: Asking{Message: Message{Kind: StaleCode, Ago: 4 * time.Minute, Left: 3}}},
 			[]string{"about 4 minutes ago", "3 attempts left"}},
-		{Challenge{LockedUntil: now.Add(25 * time.Minute)},
+		{Challenge{Asking: Asking{LockedUntil: now.Add(25 * time.Minute)}},
 			[]string{"1 December 2026, 02:07 UTC", "25 minutes", "7KQ4-M2XP", "Call 4321."}},
 	} {
 		body := get(s, "GET", "en", f, c.view).Body.String()
