@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base32"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -14,19 +15,83 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// pendingBinding is the associated data of a key that is not yet bound.
-func (r Record) pendingBinding(p Pending) []string {
-	return []string{"challenges", "pending", r.ID, p.ID, r.Subject.String()}
+// bindable are the factors that can be bound here, the one to begin with
+// first: an authenticator app, which needs nothing but eyes.
+func (s *step) bindable() []identity.Factor {
+	if s.record.Binds != "" {
+		return []identity.Factor{s.record.Binds}
+	}
+	var all []identity.Factor
+	for _, f := range []identity.Factor{identity.TOTP, identity.Passkey, identity.SMS, identity.Email} {
+		if s.visitor.Rules.Counts(f) && (!f.Sent() || s.Book.Has(f)) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
-// showEnroll shows the one pending key: the same on reload, back and in a
-// second tab.
-func (f *Flow) showEnroll(ctx context.Context, r Record, m templates.Message, status int) (Result, error) {
-	now := f.Now()
-	if r.Pending.ID != "" && !now.Before(r.Pending.ExpiresAt) {
-		return Result{View: templates.Enroll{ID: r.ID, Expired: true}, Status: status}, nil
+// binds is the factor of a page that binds.
+func (s *step) binds(way string) (f identity.Factor, others []templates.FactorWay) {
+	all := s.bindable()
+	if len(all) == 0 {
+		return "", nil
 	}
-	pending, secret, err := f.pending(ctx, r, now)
+	f = all[0]
+	if slices.Contains(all, identity.Factor(way)) {
+		f = identity.Factor(way)
+	}
+	for _, other := range all {
+		if other != f {
+			others = append(others, templates.FactorWay{Factor: string(other)})
+		}
+	}
+	return f, others
+}
+
+// bindPage shows what is needed to bind a factor.
+func (s *step) bindPage(ctx context.Context, way string, m templates.Message) (Result, error) {
+	f, others := s.binds(way)
+	asking := s.asking(m, others)
+	switch {
+	case f == "":
+		return Result{View: templates.Notice{Kind: templates.NoticeNothingToBind}, Status: 403}, nil
+	case f == identity.Passkey:
+		return s.passkeyPage(ctx, asking)
+	case f.Sent():
+		return s.contactPage(f, asking)
+	default:
+		return s.keyPage(ctx, asking)
+	}
+}
+
+// bind takes what binds a factor. Binding is passing.
+func (s *step) bind(ctx context.Context, a Answer) (Result, error) {
+	switch f, _ := s.binds(a.Way); {
+	case f == "":
+		return s.bindPage(ctx, a.Way, templates.Message{})
+	case f == identity.Passkey:
+		return s.bindPasskey(ctx, a)
+	case f.Sent():
+		return s.bindContact(ctx, f, a)
+	default:
+		return s.bindKey(ctx, a)
+	}
+}
+
+// keyPart is the one pending key of an authenticator app: the same on reload,
+// back and in a second tab. keyLife is how long it can be bound.
+const (
+	keyPart = "key"
+	keyLife = 10 * time.Minute
+)
+
+// keyPage shows the pending key. One that was shown and expired is void: the
+// person asks for a fresh one.
+func (s *step) keyPage(ctx context.Context, asking templates.Asking) (Result, error) {
+	if old, shown := s.record.Parts[keyPart]; shown && !s.now.Before(old.ExpiresAt) {
+		return s.result(templates.Enroll{Asking: asking, Expired: true}, asking.Message), nil
+	}
+	p, secret, err := s.pendingKey(ctx)
 	if errors.Is(err, ErrNotFound) {
 		return gone, nil
 	}
@@ -37,115 +102,88 @@ func (f *Flow) showEnroll(ctx context.Context, r Record, m templates.Message, st
 	if err != nil {
 		return Result{}, err
 	}
-	key, err := totp.KeyOf(raw, f.Issuer, r.Subject.Name)
+	key, err := totp.KeyOf(raw, s.Issuer, s.record.Subject.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Status: status, View: templates.Enroll{ID: r.ID, Key: key.Secret, URL: key.URL,
-		Issuer: f.Issuer, Account: r.Subject.Name, ExpiresAt: pending.ExpiresAt, Message: m}}, nil
+	return s.result(templates.Enroll{Asking: asking, Key: key.Secret, URL: key.URL, Issuer: s.Issuer,
+		Account: s.record.Subject.Name, ExpiresAt: p.ExpiresAt}, asking.Message), nil
 }
 
-// pending returns the key that is shown, and makes one if there is none.
-func (f *Flow) pending(ctx context.Context, r Record, now time.Time) (Pending, string, error) {
-	p := r.Pending
-	if p.ID == "" || !now.Before(p.ExpiresAt) {
-		fresh, err := f.newPending(r, now)
+// pendingKey returns the key that is shown, and makes one if there is none.
+func (s *step) pendingKey(ctx context.Context) (Part, string, error) {
+	p, ok := s.record.part(keyPart, s.now)
+	if !ok {
+		fresh, err := s.newKey()
 		if err != nil {
 			return p, "", err
 		}
-		if p, err = f.Challenges.SetPendingIfAbsent(ctx, r.ID, fresh, now); err != nil {
+		if p, err = s.Challenges.KeepPart(ctx, s.record.ID, fresh, s.now); err != nil {
 			return p, "", err
 		}
 	}
-	secret, err := f.Ring.Open("pending", p.Key, r.pendingBinding(p)...)
+	secret, err := s.Ring.Open("pending", p.Data, s.record.partBinding(p)...)
 	return p, string(secret), err
 }
 
-func (f *Flow) newPending(r Record, now time.Time) (Pending, error) {
-	key, err := totp.NewKey(f.Issuer, r.Subject.Name)
+func (s *step) newKey() (Part, error) {
+	key, err := totp.NewKey(s.Issuer, s.record.Subject.Name)
 	if err != nil {
-		return Pending{}, err
+		return Part{}, err
 	}
-	p := Pending{ID: NewID(), ExpiresAt: now.Add(pendingLife)}
-	p.Key = f.Ring.Seal("pending", []byte(key.Secret), r.pendingBinding(p)...)
+	p := Part{Name: keyPart, ID: NewID(), ExpiresAt: s.now.Add(keyLife)}
+	p.Data = s.Ring.Seal("pending", []byte(key.Secret), s.record.partBinding(p)...)
 	return p, nil
 }
 
-// bind takes two consecutive codes of the pending key. Binding is passing. A
-// person who was enrolled meanwhile is shown no key again.
-func (f *Flow) bind(ctx context.Context, r Record, a Answer, v Visitor) (Result, error) {
-	account, err := f.Accounts.Account(ctx, r.Subject)
-	if err != nil {
-		return Result{}, err
+// bindKey takes two consecutive codes of the pending key.
+func (s *step) bindKey(ctx context.Context, a Answer) (Result, error) {
+	_, valid := s.record.part(keyPart, s.now)
+	if !valid && a.Fresh {
+		delete(s.record.Parts, keyPart)
 	}
-	if stale(r, account) {
-		return f.end(ctx, r, gone)
-	}
-	now := f.Now()
-	void := r.Pending.ID == "" || !now.Before(r.Pending.ExpiresAt)
-	if void && a.Fresh {
-		r.Pending = Pending{}
-	}
-	if void {
-		return f.showEnroll(ctx, r, templates.Message{}, 200)
+	if !valid {
+		return s.bindPage(ctx, string(identity.TOTP), templates.Message{})
 	}
 	first, ok1 := digits(a.First)
 	second, ok2 := digits(a.Second)
 	if !ok1 || !ok2 {
-		return f.showEnroll(ctx, r, templates.Message{Kind: templates.NotDigits}, 422)
+		return s.bindPage(ctx, string(identity.TOTP), templates.Message{Kind: templates.NotDigits})
 	}
-	if _, over, err := f.attempt(ctx, r); over != nil || err != nil {
+	if over, err := s.attempt(ctx, bindAttempts); over != nil || err != nil {
 		return deref(over), err
 	}
-	_, secret, err := f.pending(ctx, r, now)
+	p, secret, err := s.pendingKey(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	step, ok := totp.CheckPair(secret, first, second, now)
+	step, ok := totp.CheckPair(secret, first, second, s.now)
 	if !ok {
-		return f.notBound(ctx, r, secret, first, second, v)
+		return s.notBound(ctx, secret, first, second)
 	}
-	return f.confirm(ctx, r, secret, step, v)
+	c := accounts.Credential{ID: p.ID, Factor: identity.TOTP, Name: "Authenticator", LastStep: step}
+	return s.confirm(ctx, c, secret)
 }
 
 // notBound explains: two right codes in the wrong order or twice the same
 // are another mistake than a wrong key or clock.
-func (f *Flow) notBound(ctx context.Context, r Record, secret, first, second string, v Visitor) (Result, error) {
+func (s *step) notBound(ctx context.Context, secret, first, second string) (Result, error) {
 	message := templates.Message{Kind: templates.WrongCode}
-	one, _ := totp.Check(secret, first, f.Now(), 0)
-	two, back := totp.Check(secret, second, f.Now(), 0)
+	one, _ := totp.Check(secret, first, s.now, 0)
+	two, back := totp.Check(secret, second, s.now, 0)
 	switch {
 	case one != totp.Wrong && two == totp.Stale:
-		message.Kind, message.Ago = templates.StaleCode, time.Duration(totp.Step(f.Now())-back)*totp.Period
+		message.Kind, message.Ago = templates.StaleCode, time.Duration(totp.Step(s.now)-back)*totp.Period
 	case one != totp.Wrong && two != totp.Wrong:
 		message.Kind = templates.NotConsecutive
 	}
-	if err := f.note(ctx, r, v, audit.BindingFailed, policy.Reason{Code: policy.ReasonWrongCode}); err != nil {
-		return Result{}, err
-	}
-	return f.showEnroll(ctx, r, message, 422)
+	return s.refuse(ctx, identity.TOTP, message, policy.Reason{Code: policy.ReasonWrongCode})
 }
 
-// confirm spends the challenge and binds: of two tabs, browsers or nodes that
-// confirm at once, one binds.
-func (f *Flow) confirm(ctx context.Context, r Record, secret string, step int64, v Visitor) (Result, error) {
-	if err := f.spend(ctx, r); errors.Is(err, accounts.ErrSpent) {
-		return spent, nil
-	} else if err != nil {
+// refuse says why nothing was bound.
+func (s *step) refuse(ctx context.Context, f identity.Factor, m templates.Message, why policy.Reason) (Result, error) {
+	if err := s.note(ctx, s.record, s.visitor, audit.BindingFailed, why); err != nil {
 		return Result{}, err
 	}
-	c := accounts.Credential{ID: r.Pending.ID, Subject: r.Subject, Factor: identity.TOTP,
-		Name: "Authenticator", LastStep: step, BoundAt: f.Now()}
-	c.Secret = f.Ring.Seal("credential", []byte(secret), c.SecretBinding()...)
-	err := f.Accounts.BindFirst(ctx, c, r.Purpose.bindable()...)
-	if errors.Is(err, accounts.ErrAlreadyBound) {
-		return gone, nil
-	}
-	if err != nil {
-		return Result{}, err
-	}
-	if err := f.note(ctx, r, v, audit.FactorBound, policy.Reason{Code: policy.ReasonFactorBound, Detail: string(identity.TOTP)}); err != nil {
-		return Result{}, err
-	}
-	return Result{Passed: true, AMR: []string{identity.TOTP.AMR(), "mfa"}}, nil
+	return s.bindPage(ctx, string(f), m)
 }

@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/challenge/passkey"
+	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/policy"
@@ -23,31 +23,18 @@ import (
 // (10 minutes), so that a fresh one can be had in place.
 const Lifetime = 30 * time.Minute
 
-// pendingLife is how long a key that is shown can be bound.
-const pendingLife = 10 * time.Minute
-
-// The attempts of one challenge. Codes are guesses; pairs that bind are not,
-// since the key is on the page, but they must end somewhere.
-const (
-	codeAttempts = 5
-	bindAttempts = 20
-)
-
-// budget is the failures that a subject has, all factors together: one bucket
-// for strangers, one for browsers in which the subject passed before, so that
-// outsiders cannot lock the owner out.
-var budget = []limits.Rate{
-	{Count: 10, Period: 24 * time.Hour},
-	{Count: 100, Period: 30 * 24 * time.Hour},
-}
-
 // Flow runs challenges. All its fields are needed.
 type Flow struct {
-	Accounts   accounts.Store
+	Accounts interface {
+		accounts.Store
+		accounts.Factors
+		accounts.Help
+	}
 	Challenges Store
 	Budgets    limits.Store
 	Trail      audit.Trail
 	Ring       *seal.Ring
+	Book       *contacts.Book
 	Issuer     string // as the authenticator app shows it
 	Now        func() time.Time
 }
@@ -59,69 +46,79 @@ func NewID() string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// Visitor is who stands before a challenge: what the audit trail notes, and
-// whether the subject passed in this browser before.
+// Visitor is who stands before a challenge, and what holds there.
 type Visitor struct {
-	Address string
-	Browser string
-	Known   bool
+	accounts.Place
+	Known    bool          // the subject passed in this browser before
+	Language string        // BCP 47, to write to the person in
+	Host     string        // of the site, as the operator names it; "" where nobody did
+	Party    passkey.Party // to passkeys
+	Rules    policy.Rules  // for this person at this site
 }
 
-// Answer is what a person sent.
+// Answer is what a person sent from the page of a factor.
 type Answer struct {
-	Code          string // to pass
-	First, Second string // to bind
+	Way           string // a factor, or WayStuck; "" is the first that is offered
+	Code          string // of an app, a message, a paper or a ticket
+	First, Second string // to bind an app
 	Fresh         bool   // asks for a new key instead
+	Send          bool   // asks for a code to be sent
+	Kind          string // to which contact, where the way does not say
+	Address       string // a number or address to bind
+	Again         bool   // asks for another address
+	Enable        bool   // makes a contact a factor
+	Passkey       []byte // what the browser says, JSON
+	Name          string // what to call it
+	Trust         bool   // this browser needs no second factor for a while
+	File          bool   // files a request without a check
 }
+
+// WayStuck is the way of who can use none of the factors.
+const WayStuck = "stuck"
 
 // Result is how a step ended: with a page, or with a pass.
 type Result struct {
 	View   templates.View
 	Status int
 	// Passed: the challenge is spent, and the session may be raised.
-	Passed bool
-	AMR    []string // what was added to the first factor's
+	Passed   bool
+	AMR      []string // what was added to the first factor's
+	Strength identity.Strength
+	Factor   identity.Factor // that was passed or bound; "" where another site vouched
+	Trust    bool            // the person wants this browser to be trusted, and may
 	// Over: the challenge is spent without a pass; the session must end.
 	Over bool
 	// Anew: there is nothing to see; the person signs in again.
 	Anew bool
 }
 
-// Begin stores a challenge, with the key to bind if it is one, and notes that
-// it was asked.
+// Begin stores a challenge, and notes that it was asked.
 func (f *Flow) Begin(ctx context.Context, r Record, v Visitor, reasons []policy.Reason) error {
 	if err := f.note(ctx, r, v, audit.ChallengeAsked, reasons...); err != nil {
 		return err
 	}
-	if r.Enroll {
-		var err error
-		if r.Pending, err = f.newPending(r, f.Now()); err != nil {
-			return err
-		}
-	}
 	return f.Challenges.Create(ctx, r)
 }
 
-// Show says what a person who opens the challenge sees.
-func (f *Flow) Show(ctx context.Context, r Record, v Visitor) (Result, error) {
-	account, err := f.Accounts.Account(ctx, r.Subject)
-	if err != nil {
-		return Result{}, err
+// Show says what a person who opens the challenge sees, by this way.
+func (f *Flow) Show(ctx context.Context, r Record, way string, v Visitor) (Result, error) {
+	st, over, err := f.step(ctx, r, v)
+	if over != nil || err != nil {
+		return deref(over), err
 	}
-	if stale(r, account) {
-		return f.end(ctx, r, gone)
-	}
-	if r.Attempts >= r.attempts() {
+	if r.Attempts >= st.attempts() {
 		return f.end(ctx, r, Result{Over: true, Anew: true})
 	}
-	if r.Enroll {
-		return f.showEnroll(ctx, r, templates.Message{}, 200)
+	return st.show(ctx, way, templates.Message{})
+}
+
+// Submit takes an answer.
+func (f *Flow) Submit(ctx context.Context, r Record, a Answer, v Visitor) (Result, error) {
+	st, over, err := f.step(ctx, r, v)
+	if over != nil || err != nil {
+		return deref(over), err
 	}
-	balance, err := f.Budgets.Peek(ctx, budgetKey(r.Subject, v), budget, f.Now())
-	if err != nil {
-		return Result{}, err
-	}
-	return f.ask(r, account, templates.Message{}, balance), nil
+	return st.submit(ctx, a)
 }
 
 // spent is for who comes second with the same challenge: the session is the
@@ -130,47 +127,21 @@ var spent = Result{View: templates.Notice{Kind: templates.NoticeChallengeGone}, 
 
 var gone = Result{View: templates.Notice{Kind: templates.NoticeChallengeGone}, Status: 403, Over: true}
 
-// stale tells that the person's state no longer is what the challenge was
-// made for: somebody bound a factor meanwhile, or an administrator reset it.
-func stale(r Record, a accounts.Account) bool {
-	if r.Enroll {
-		return a.State != identity.NeverBound && !slices.Contains(r.Purpose.bindable(), a.State)
+func deref(r *Result) Result {
+	if r == nil {
+		return Result{}
 	}
-	return a.State != identity.Bound
-}
-
-// ask is the page that takes a code.
-func (f *Flow) ask(r Record, a accounts.Account, m templates.Message, b limits.Balance) Result {
-	view := templates.Challenge{ID: r.ID, Message: m}
-	if len(a.Credentials) > 0 {
-		view.Credential, view.BoundAt = a.Credentials[0].Name, a.Credentials[0].BoundAt
-	}
-	status := 200
-	if m.Any() {
-		status = 422
-	}
-	if !b.Allowed {
-		view.LockedUntil, view.Message, status = b.RetryAt, templates.Message{}, 429
-	}
-	return Result{View: view, Status: status}
-}
-
-// Submit takes an answer.
-func (f *Flow) Submit(ctx context.Context, r Record, a Answer, v Visitor) (Result, error) {
-	if r.Enroll {
-		return f.bind(ctx, r, a, v)
-	}
-	return f.check(ctx, r, a, v)
+	return *r
 }
 
 // Linked passes a challenge by the word of another site of the realm, where
 // the person passed before.
 func (f *Flow) Linked(ctx context.Context, r Record, v Visitor, site string) (Result, error) {
-	account, err := f.Accounts.Account(ctx, r.Subject)
-	if err != nil {
-		return Result{}, err
+	_, over, err := f.step(ctx, r, v)
+	if over != nil || err != nil {
+		return deref(over), err
 	}
-	if stale(r, account) || r.Enroll {
+	if r.Enroll {
 		return f.end(ctx, r, gone)
 	}
 	err = f.spend(ctx, r)
@@ -192,32 +163,6 @@ func (f *Flow) Cancel(ctx context.Context, r Record, v Visitor) error {
 	return errors.Join(err, f.note(ctx, r, v, audit.ChallengeLeft, policy.Reason{Code: policy.ReasonPersonCanceled}))
 }
 
-// attempt spends one of the challenge's own attempts. over is the result when
-// none is left.
-func (f *Flow) attempt(ctx context.Context, r Record) (left int, over *Result, err error) {
-	left, err = f.Challenges.Attempt(ctx, r.ID, r.attempts(), f.Now())
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return 0, &spent, nil
-	case errors.Is(err, ErrExhausted):
-		return 0, &exhausted, nil
-	}
-	return left, nil, err
-}
-
-// exhausted is for who has no attempt left: the next one needs the password
-// again. It ends nothing yet, since an answer that was sent earlier may still
-// turn out to be right. Show does.
-var exhausted = Result{View: templates.Notice{Kind: templates.NoticeTooManyAttempts}, Status: 429}
-
-// attempts is how many a challenge has.
-func (r Record) attempts() int {
-	if r.Enroll {
-		return bindAttempts
-	}
-	return codeAttempts
-}
-
 // end spends a challenge that nobody can pass any more. Who has passed with it
 // a moment ago keeps the session, although it still has to be raised.
 func (f *Flow) end(ctx context.Context, r Record, why Result) (Result, error) {
@@ -231,6 +176,7 @@ func (f *Flow) end(ctx context.Context, r Record, why Result) (Result, error) {
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}
+	why.Over = why.Over && r.Purpose.raises()
 	return why, err
 }
 
@@ -250,27 +196,9 @@ func (f *Flow) note(ctx context.Context, r Record, v Visitor, e audit.Event, rea
 	return nil
 }
 
-func budgetKey(s identity.Subject, v Visitor) string {
-	if v.Known {
-		return "factors/known/" + s.String()
-	}
-	return "factors/strangers/" + s.String()
-}
-
-// digits reads a code as people write and paste it: with blanks and hyphens,
-// and in the full-width digits of Chinese input methods.
-func digits(s string) (string, bool) {
-	var out strings.Builder
-	for _, c := range s {
-		switch {
-		case c >= '0' && c <= '9':
-			out.WriteRune(c)
-		case c >= '０' && c <= '９':
-			out.WriteRune(c - '０' + '0')
-		case c == ' ' || c == '-' || c == '\t' || c == '\u00a0' || c == '\u3000' || c == '\u2009' || c == '\u202f':
-		default:
-			return "", false
-		}
-	}
-	return out.String(), out.Len() == 6
+// announce tells the person at all contacts, those that were there before as
+// well. A message that is lost undoes nothing.
+func (s *step) announce(ctx context.Context, kind templates.AnnouncementKind, detail string) {
+	s.Book.Announce(ctx, s.account.Contacts, contacts.Announcement{Kind: kind, Site: s.record.Site,
+		Address: s.visitor.Address, Browser: s.visitor.Browser, Detail: detail})
 }

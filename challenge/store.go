@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/stepgate/stepgate/identity"
@@ -105,4 +106,20 @@ type Store interface {
 	Open(ctx context.Context, id, by string, strength identity.Strength, now time.Time) error
 	// Take removes the challenge and returns it; ErrNotFound the second time.
 	Take(ctx context.Context, id string, now time.Time) (Record, error)
+}
+
+// with is the record with a part, as the store has it by now.
+func (r Record) with(p Part) Record {
+	parts := maps.Clone(r.Parts)
+	if parts == nil {
+		parts = make(map[string]Part)
+	}
+	parts[p.Name] = p
+	r.Parts = parts
+	return r
+}
+
+// partBinding is the associated data of what is sealed in a part.
+func (r Record) partBinding(p Part) []string {
+	return []string{"challenges", "part", r.ID, p.Name, p.ID, r.Subject.String()}
 }

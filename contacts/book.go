@@ -30,12 +30,13 @@ type Writer interface {
 	Announce(lang string, a templates.Announcement) (subject, text string)
 }
 
-// Book reaches people. All its fields but InAll are needed.
+// Book reaches people. All its fields but Region and InAll are needed.
 type Book struct {
 	Ring    *seal.Ring
 	Courier Courier
 	Writer  Writer
 	Budgets limits.Store
+	Region  string        // whose numbers need no country code, "" for none
 	InAll   []limits.Rate // codes by SMS to everybody together; otp.SMSInAll if empty
 	Log     *slog.Logger
 	Now     func() time.Time

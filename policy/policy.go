@@ -80,6 +80,9 @@ const (
 	ReasonWrongRecovery  Code = "wrong_recovery_code"
 	ReasonWrongTicket    Code = "wrong_ticket"
 	ReasonPasskey        Code = "passkey_refused" // the detail is the kind of its error
+	ReasonFactor         Code = "factor"          // the detail names it
+	ReasonShared         Code = "shared_contact"  // by as many people as may
+	ReasonRequest        Code = "request"         // the detail is its reference
 	ReasonPasskeyCounter Code = "passkey_counter"
 )
 

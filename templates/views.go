@@ -41,6 +41,7 @@ const (
 	NotMobile      MessageKind = "not_mobile" // nothing that gets messages
 	NotAnAddress   MessageKind = "not_an_address"
 	SharedContact  MessageKind = "shared_contact" // too many people have it
+	FiledOften     MessageKind = "filed_often"    // too many requests in a day
 )
 
 // Message answers the last attempt.
@@ -127,6 +128,9 @@ const (
 	NoticeNotInGroup        NoticeKind = "not_in_group"         // not one of the groups that the site allows
 	NoticeSignOnNeeded      NoticeKind = "sign_on_needed"       // a password may not bind what single sign-on used so far
 	NoticeFreshSignOnNeeded NoticeKind = "fresh_sign_on_needed" // the single sign-on is too old to bind by
+
+	NoticeNothingToBind NoticeKind = "nothing_to_bind" // no factor that counts can be bound now
+	NoticeSharedContact NoticeKind = "shared_contact"  // too many people have this number or address
 
 	NoticeBusy            NoticeKind = "busy"              // too many passwords at once
 	NoticeLinkGone        NoticeKind = "link_gone"         // a one-time link that is used, replaced or expired
