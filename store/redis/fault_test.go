@@ -31,7 +31,7 @@ func session(who identity.Subject) sessions.Record {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	r := sessions.Record{
 		Site: "wiki", Source: "console", Subject: who, Level: identity.Verified, AMR: []string{"pwd", "otp"},
-		BeganAt: now, AuthTime: now, SeenAt: now, ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour,
+		Passed: true, Strength: identity.Device, BeganAt: now, AuthTime: now, SeenAt: now, ExpiresAt: now.Add(24 * time.Hour), Idle: time.Hour,
 		Waiting: rand.Text()[:22], Address: "192.168.178.123",
 		Browser: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
 	}
@@ -69,9 +69,21 @@ func calls(s *Store, r sessions.Record) map[string]func(context.Context) error {
 		"challenge": func(ctx context.Context) error { return s.Challenges().Create(ctx, c) },
 		"attempt":   func(ctx context.Context) error { _, err := s.Challenges().Attempt(ctx, "none", 5, now); return err },
 		"take":      func(ctx context.Context) error { _, err := s.Challenges().Take(ctx, "none", now); return err },
-		"put":       func(ctx context.Context) error { return s.Escrows().Put(ctx, "e", nil, c.ExpiresAt) },
-		"stash":     func(ctx context.Context) error { _, err := s.Escrows().Take(ctx, "none", now); return err },
-		"beat":      func(ctx context.Context) error { return s.Beat(ctx, 1) },
+		"keep part": func(ctx context.Context) error {
+			_, err := s.Challenges().KeepPart(ctx, "none", challenge.Part{}, now)
+			return err
+		},
+		"put part": func(ctx context.Context) error { return s.Challenges().PutPart(ctx, "none", challenge.Part{}, now) },
+		"take part": func(ctx context.Context) error {
+			_, err := s.Challenges().TakePart(ctx, "none", "", "", now)
+			return err
+		},
+		"open": func(ctx context.Context) error {
+			return s.Challenges().Open(ctx, "none", "sms", identity.Telephone, now)
+		},
+		"put":   func(ctx context.Context) error { return s.Escrows().Put(ctx, "e", nil, c.ExpiresAt) },
+		"stash": func(ctx context.Context) error { _, err := s.Escrows().Take(ctx, "none", now); return err },
+		"beat":  func(ctx context.Context) error { return s.Beat(ctx, 1) },
 	}
 }
 
