@@ -35,6 +35,8 @@ type Site struct {
 	Bypass  []Bypass
 	Observe time.Time // until then: decide and log, refuse nothing
 	Rules   policy.Rules
+	Groups  policy.Groups // that have rules of their own: see policy.Rules.For
+	RPID    string        // the domain of its passkeys; "": its host
 	Idle    time.Duration
 	Life    time.Duration
 
