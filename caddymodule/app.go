@@ -30,7 +30,8 @@ type App struct {
 	// Brand is the name that people see on the pages and in their
 	// authenticator app. Default: Stepgate.
 	Brand string `json:"brand,omitempty"`
-	// Factors that people may bind. So far and by default: totp.
+	// Factors that there are, the preferred first: totp, passkey, sms, email and
+	// recovery. Default: totp, passkey and recovery.
 	Factors []string `json:"factors,omitempty"`
 	// Keys is a directory with the master keys (ID.key files, and a file
 	// `sealing` that names the one that seals). Default: one key, made at the
@@ -101,7 +102,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
 	a.Brand = cmp.Or(a.Brand, "Stepgate")
 	a.NearSessions = cmp.Or(a.NearSessions, sessions.NearByDefault)
-	if err := errors.Join(checkFactors(a.Factors), a.Policy.check(), a.checkRealms(), a.checkStores(), a.checkMessages(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
+	if err := errors.Join(a.checkFactors(), a.Policy.check(), a.checkDemands(a.Policy.Demands), a.checkRealms(), a.checkStores(), a.checkMessages(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -193,18 +194,6 @@ func (a *App) claim(h *Handler) error {
 	}
 	a.sites[h.Name] = string(settings)
 	return a.note(h)
-}
-
-func checkFactors(names []string) error {
-	for i, name := range names {
-		if name != "totp" {
-			return fmt.Errorf("factors: %q is not a factor of this version; it has totp", name)
-		}
-		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("factors: %s stands twice; keep one", name)
-		}
-	}
-	return nil
 }
 
 // Start opens the stores. Requests that come earlier wait for it.

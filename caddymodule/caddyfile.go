@@ -132,7 +132,7 @@ func duration(into *caddy.Duration) reader {
 //
 //	stepgate {
 //		brand   NAME
-//		factors totp
+//		factors FACTOR…
 //		keys    DIRECTORY
 //		help    TEXT
 //		overlay DIRECTORY
@@ -154,16 +154,16 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	if d.NextArg() {
 		return nil, d.Errf("the global option stepgate takes a block and no argument; a site's name stands in the site's own stepgate")
 	}
-	app, word := new(App), d.Token()
+	app, word, all := new(App), d.Token(), wholly(nil)
 	err := block(d, "the global option stepgate", words{
 		"brand":        one(&app.Brand),
-		"factors":      checked(some(&app.Factors, "totp"), func() error { return checkFactors(app.Factors) }),
+		"factors":      func(d *caddyfile.Dispenser) error { return parseFactors(d, app, &all) },
 		"keys":         one(&app.Keys),
 		"help":         one(&app.Help),
 		"overlay":      one(&app.Overlay),
 		"admin_socket": checked(one(&app.AdminSocket), func() error { return checkSocket(app.AdminSocket) }),
-		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy) },
-		"realm":        func(d *caddyfile.Dispenser) error { return parseRealm(d, app) },
+		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy, &all) },
+		"realm":        func(d *caddyfile.Dispenser) error { return parseRealm(d, app, &all) },
 
 		"sessions":       func(d *caddyfile.Dispenser) error { word = d.Token(); return parseSessions(d, app) },
 		"accounts":       func(d *caddyfile.Dispenser) error { return parseAccounts(d, app) },
@@ -178,25 +178,10 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 	if err := app.checkStores(); err != nil {
 		return nil, atWord(word, err)
 	}
-	return httpcaddyfile.App{Name: "stepgate", Value: httpJSON(app)}, nil
-}
-
-// parsePolicy reads:
-//
-//	policy {
-//		login_protection required [FACTOR…]
-//		session_idle     1h
-//		session_lifetime 24h
-//	}
-func parsePolicy(d *caddyfile.Dispenser, p *Policy) error {
-	if d.NextArg() {
-		return d.Errf("policy takes a block and no argument %q", d.Val())
+	if err := all.check(app); err != nil {
+		return nil, err
 	}
-	return block(d, "policy", words{
-		"login_protection": func(d *caddyfile.Dispenser) error { return parseProtection(d, p) },
-		"session_idle":     checked(duration(&p.SessionIdle), func() error { return p.check() }),
-		"session_lifetime": checked(duration(&p.SessionLifetime), func() error { return p.check() }),
-	})
+	return httpcaddyfile.App{Name: "stepgate", Value: httpJSON(app)}, nil
 }
 
 // checked reports what a word broke while its line is still known.
@@ -210,18 +195,6 @@ func checked(read reader, check func() error) reader {
 		}
 		return nil
 	}
-}
-
-func parseProtection(d *caddyfile.Dispenser, p *Policy) error {
-	args := d.RemainingArgs()
-	if len(args) == 0 {
-		return d.Err("login_protection takes a mode, as `login_protection required`")
-	}
-	p.LoginProtection, p.Factors = args[0], args[1:]
-	if err := p.check(); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
 }
 
 // method is how HTTP's methods look. Anything else in its place is a mistake

@@ -32,15 +32,18 @@ import (
 func parseSite(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	d := h.Dispenser
 	d.Next()
-	site := new(Handler)
+	site, all := new(Handler), wholly(nil)
 	if err := siteName(d, site); err != nil {
 		return nil, err
 	}
-	if err := block(d, "stepgate "+site.Name, siteWords(h, site)); err != nil {
+	if err := block(d, "stepgate "+site.Name, siteWords(h, site, &all)); err != nil {
 		return nil, err
 	}
 	if err := site.checkWhole(); err != nil {
 		return nil, located(d, err)
+	}
+	if err := site.checkShared(h, all); err != nil {
+		return nil, err
 	}
 	return h.NewRoute(nil, site), nil
 }
@@ -54,6 +57,22 @@ func (h *Handler) checkWhole() error {
 	}
 	_, err := h.build()
 	return err
+}
+
+// checkShared finds what the site and the global option contradict each other
+// in.
+func (h *Handler) checkShared(helper httpcaddyfile.Helper, all wholly) error {
+	app, err := sharedBy(helper)
+	if err != nil {
+		return helper.WrapErr(err)
+	}
+	if err := all.check(app); err != nil {
+		return err
+	}
+	if err := app.checkWithin(h); err != nil {
+		return located(helper.Dispenser, err)
+	}
+	return nil
 }
 
 func isFile(preset string) bool {
@@ -102,7 +121,7 @@ func isMatcher(arg string) bool {
 	return strings.HasPrefix(arg, "@") || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "*")
 }
 
-func siteWords(h httpcaddyfile.Helper, site *Handler) words {
+func siteWords(h httpcaddyfile.Helper, site *Handler, all *wholly) words {
 	rule := func(into *match.Matches) reader {
 		return func(d *caddyfile.Dispenser) error {
 			m, err := parseMatch(h, d.Val())
@@ -119,7 +138,7 @@ func siteWords(h httpcaddyfile.Helper, site *Handler) words {
 		"origin":       checked(one(&site.Origin), func() error { return checkOrigin(site.Origin) }),
 		"allow":        func(d *caddyfile.Dispenser) error { return parseAllow(d, site) },
 		"first_factor": func(d *caddyfile.Dispenser) error { return parseFirstFactor(h, site) },
-		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &site.Policy) },
+		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &site.Policy, all) },
 	}
 }
 

@@ -208,8 +208,10 @@ func (h *Handler) ready(ctx context.Context) *gateway.Gateway {
 	if shared == nil {
 		return nil
 	}
-	p, site := h.Policy.under(h.app.Policy).under(defaults), h.site
-	site.Rules, site.Members = p.rules(), h.app.members(site.Realm)
+	p, _ := h.app.policies(h)
+	site := h.site
+	site.Rules, site.Groups = h.app.rules(p.Demands), h.app.groupRules(h)
+	site.Members, site.RPID = h.app.members(site.Realm), h.app.rpID(site.Realm)
 	site.Links = h.app.links(h)
 	site.Idle, site.Life = time.Duration(p.SessionIdle), time.Duration(p.SessionLifetime)
 	h.gateway.CompareAndSwap(nil, gateway.New(site, *shared, h.app.pages, h.app.meters.site(h.Name), h.log))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,11 @@ type Realm struct {
 	// Link lets a person who passed at one site of the realm be passed at
 	// another, by a redirect there and back. All its sites need an origin.
 	Link bool `json:"link,omitempty"`
+	// RPID is the domain to which the realm's passkeys belong: that of its
+	// sites, or one above all of them. Default: each site's own host.
+	RPID string `json:"rp_id,omitempty"`
+	// Policy for the realm's people; a site's own is above it.
+	Policy RealmPolicy `json:"policy,omitzero"`
 }
 
 // members are the groups of a realm's people, by name.
@@ -62,7 +68,7 @@ func (a *App) checkGroups(h *Handler) error {
 		known = r.Groups
 	}
 	for _, group := range h.AllowGroups {
-		if _, ok := known[group]; !ok {
+		if len(known[group]) == 0 {
 			return fmt.Errorf("allow: nobody can be in group %s: no source of this site says groups, and realm %s has none of that name; "+
 				"add `group %s PERSON…` there, or `groups` to the source", group, h.realm(), group)
 		}
@@ -102,34 +108,80 @@ func (s *Source) naming() (issuer, claim string) {
 
 // note keeps where a site is.
 func (a *App) note(h *Handler) error {
-	if err := errors.Join(a.checkGroups(h), a.checkNaming(h)); err != nil {
+	if err := errors.Join(a.checkNaming(h), a.checkWithin(h)); err != nil {
 		return err
-	}
-	if r := a.Realms[h.realm()]; r != nil && r.Link && h.Origin == "" {
-		return fmt.Errorf("origin: the sites of realm %s are linked, so say where this one is, as `origin https://wiki.example.com`", h.realm())
 	}
 	a.places[h.Name] = place{h.realm(), h.Origin}
 	return nil
 }
 
+// checkWithin finds what a site and what all share contradict each other in.
+func (a *App) checkWithin(h *Handler) error {
+	err := errors.Join(a.checkGroups(h), a.checkRules(h))
+	r := a.Realms[h.realm()]
+	if r == nil {
+		return err
+	}
+	if r.Link && h.Origin == "" {
+		err = errors.Join(err, fmt.Errorf("origin: the sites of realm %s are linked, so say where this one is, as `origin https://wiki.example.com`", h.realm()))
+	}
+	return errors.Join(err, r.checkOriginUnder(h))
+}
+
 func (a *App) checkRealms() error {
 	var errs []error
-	for name, r := range a.Realms {
+	for _, name := range slices.Sorted(maps.Keys(a.Realms)) {
 		errs = append(errs, checkName(name))
-		if r == nil {
+		if r := a.Realms[name]; r == nil {
 			errs = append(errs, fmt.Errorf("realm %s: say what is in it, or leave it out", name))
+		} else if err := a.checkRealm(r); err != nil {
+			errs = append(errs, fmt.Errorf("realm %s: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+func (a *App) checkRealm(r *Realm) error {
+	if err := errors.Join(checkRPID(r.RPID), r.Policy.check(), a.checkDemands(r.Policy.Demands)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Policy.Groups)) {
+		if err := r.knows(name); err != nil {
+			return err
+		}
+		if err := a.checkDemands(r.Policy.Groups[name].Demands); err != nil {
+			return fmt.Errorf("group %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// knows finds a misspelt group.
+func (r *Realm) knows(group string) error {
+	if _, ok := r.Groups[group]; !ok {
+		return fmt.Errorf("group %s: the realm has none of that name; write `group %s PERSON…` beside its policy, "+
+			"or `group %s` alone if a source says who is in it", group, group, group)
+	}
+	return nil
+}
+
+// rpID is the domain of a realm's passkeys; "": each site's host.
+func (a *App) rpID(realm string) string {
+	if r := a.Realms[realm]; r != nil {
+		return r.RPID
+	}
+	return ""
+}
+
 // parseRealm reads:
 //
 //	realm NAME {
-//		group NAME PERSON…
-//		link  on
+//		group  NAME [PERSON…]
+//		link   on
+//		rp_id  example.com
+//		policy {…}
 //	}
-func parseRealm(d *caddyfile.Dispenser, app *App) error {
+func parseRealm(d *caddyfile.Dispenser, app *App, all *wholly) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 {
 		return d.Err("realm takes its name and a block, as `realm staff {`")
@@ -146,8 +198,10 @@ func parseRealm(d *caddyfile.Dispenser, app *App) error {
 	}
 	app.Realms[args[0]] = r
 	return block(d, "realm "+args[0], words{
-		"link":  func(d *caddyfile.Dispenser) error { return parseLink(d, r) },
-		"group": func(d *caddyfile.Dispenser) error { return parseGroup(d, r) },
+		"link":   func(d *caddyfile.Dispenser) error { return parseLink(d, r) },
+		"group":  func(d *caddyfile.Dispenser) error { return parseGroup(d, r) },
+		"rp_id":  checked(one(&r.RPID), func() error { return checkRPID(r.RPID) }),
+		"policy": func(d *caddyfile.Dispenser) error { return parseRealmPolicy(d, r, all) },
 	})
 }
 
@@ -156,19 +210,23 @@ func parseLink(d *caddyfile.Dispenser, r *Realm) error {
 	if err := one(&how)(d); err != nil {
 		return err
 	}
-	if r.Link = how == "on"; !r.Link && how != "off" {
+	if r.Link = how == on; !r.Link && how != off {
 		return d.Errf("link %q: it is `on` or `off`", how)
 	}
 	return nil
 }
 
+// parseGroup reads a group's people: nobody, where a source says who they are.
 func parseGroup(d *caddyfile.Dispenser, r *Realm) error {
 	args := d.RemainingArgs()
-	if len(args) < 2 || slices.Contains(args, "") {
-		return d.Err("group takes its name and the people in it, as `group admins alice bob`")
+	if len(args) < 1 || slices.Contains(args, "") {
+		return d.Err("group takes its name and the people in it, as `group admins alice bob`; the name alone, if a source says who is in it")
 	}
 	if r.Groups == nil {
 		r.Groups = make(map[string][]string)
+	}
+	if r.Groups[args[0]] == nil {
+		r.Groups[args[0]] = []string{}
 	}
 	r.Groups[args[0]] = append(r.Groups[args[0]], args[1:]...)
 	return nil
