@@ -5,29 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // mostAnswer is how much of a provider's answer is read.
 const mostAnswer = 64 << 10
 
 // client asks providers. A redirect is an answer that is not understood: it
-// would carry number, code and password to another address.
+// would carry number, code and password to another address. Each request has a
+// connection of its own: what comes on an idle one goes to Go's own log, whole.
 var client = &http.Client{
 	Transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: tryTimeout}).DialContext,
-		ForceAttemptHTTP2:   true,
-		TLSHandshakeTimeout: tryTimeout,
-		MaxIdleConnsPerHost: workers,
-		IdleConnTimeout:     time.Minute,
+		Proxy:             http.ProxyFromEnvironment,
+		ForceAttemptHTTP2: true,
+		DisableKeepAlives: true,
 	},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
