@@ -78,7 +78,7 @@ func (b *Book) announce(ctx context.Context, c accounts.Contact, a Announcement)
 	if !b.Has(c.Kind) {
 		return notify.ErrUnavailable
 	}
-	if err := b.charge(ctx, b.announcing(to, a.Kind)); err != nil {
+	if _, err := b.take(ctx, b.announcing(to, a.Kind)); err != nil {
 		return err
 	}
 	subject, text := b.Writer.Announce(c.Language, templates.Announcement{
@@ -89,13 +89,13 @@ func (b *Book) announce(ctx context.Context, c accounts.Contact, a Announcement)
 }
 
 // announcing is what an announcement is charged to.
-func (b *Book) announcing(to Address, k templates.AnnouncementKind) []otp.Charge {
+func (b *Book) announcing(to Address, k templates.AnnouncementKind) otp.Charge {
 	rates := announceMail
 	if to.Kind == identity.SMS {
 		rates = announceSMS
 	}
 	digest := seal.Digest(b.key("send"), "announce", string(k), string(to.Kind), Canonical(to.Kind, to.To))
-	return []otp.Charge{{Key: "announce/" + base64.RawURLEncoding.EncodeToString(digest), Rates: rates}}
+	return otp.Charge{Keys: []string{"announce/" + base64.RawURLEncoding.EncodeToString(digest)}, Rates: rates}
 }
 
 // Network is an address as a message shows it: enough to tell home from

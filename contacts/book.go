@@ -49,15 +49,6 @@ type Address struct {
 	Lang string          // BCP 47
 }
 
-// TooMany is the error of a code that was not sent since as many were as may
-// be.
-type TooMany struct{ RetryAt time.Time }
-
-// Error implements error.
-func (t TooMany) Error() string {
-	return "contacts: no more codes until " + t.RetryAt.UTC().Format(time.RFC3339)
-}
-
 // Has tells whether contacts of a kind can be written to at all.
 func (b *Book) Has(kind identity.Factor) bool { return kind.Sent() && b.Courier.Has(channel(kind)) }
 
@@ -104,39 +95,17 @@ func (b *Book) SendCode(ctx context.Context, to Address, code string, p template
 	if !b.Has(to.Kind) {
 		return notify.ErrUnavailable
 	}
-	charges := otp.Charges(b.key("send"), to.Kind, Canonical(to.Kind, to.To), b.InAll)
-	if err := b.charge(ctx, charges); err != nil {
+	taken, err := b.charge(ctx, otp.Charges(b.key("send"), to.Kind, Canonical(to.Kind, to.To), b.InAll))
+	if err != nil {
 		return err
 	}
 	sms := to.Kind == identity.SMS
 	m := templates.CodeMessage{SMS: sms, Purpose: p, Site: site, Code: code, Life: otp.Life, LastLine: otp.Bound(host, code)}
 	subject, text := b.Writer.Code(to.Lang, m)
-	err := b.Courier.Send(ctx, notify.Message{Channel: channel(to.Kind), To: to.To, Lang: to.Lang,
+	err = b.Courier.Send(ctx, notify.Message{Channel: channel(to.Kind), To: to.To, Lang: to.Lang,
 		Subject: subject, Text: text, Code: code, Purpose: "code_" + string(p)})
 	if err != nil {
-		return errors.Join(err, b.refund(ctx, charges))
+		return errors.Join(err, b.refund(ctx, taken))
 	}
 	return nil
-}
-
-// charge takes from all budgets or, if one is exhausted, from none.
-func (b *Book) charge(ctx context.Context, charges []otp.Charge) error {
-	for i, c := range charges {
-		balance, err := b.Budgets.Charge(ctx, c.Key, c.Rates, b.Now())
-		if err != nil {
-			return err
-		}
-		if !balance.Allowed {
-			return errors.Join(TooMany{balance.RetryAt}, b.refund(ctx, charges[:i]))
-		}
-	}
-	return nil
-}
-
-func (b *Book) refund(ctx context.Context, charges []otp.Charge) error {
-	var failed error
-	for _, c := range charges {
-		failed = errors.Join(failed, b.Budgets.Refund(ctx, c.Key, c.Rates, b.Now()))
-	}
-	return failed
 }
