@@ -20,6 +20,25 @@ const (
 // an account can choose the names of factors and of browsers, and the owner
 // must not find the thief's address in a message from us.
 func harmless(name string, most int) string {
+	return unlinked(strings.ReplaceAll(oneLine(name, most), "://", ": "))
+}
+
+// account is an account's name, of which its owner knows that it is theirs: a
+// mail address stays one.
+func account(name string, most int) string {
+	line := oneLine(name, most)
+	if local, host, ok := strings.Cut(line, "@"); ok && !outside(local) && !outside(host) {
+		return line
+	}
+	return harmless(name, most)
+}
+
+// outside tells whether a word has more than letters, digits and dots.
+func outside(word string) bool {
+	return word == "" || strings.ContainsFunc(word, func(r rune) bool { return !inHost(r) && r != '_' })
+}
+
+func oneLine(name string, most int) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || !unicode.IsPrint(r) {
 			return ' '
@@ -30,7 +49,7 @@ func harmless(name string, most int) string {
 	if letters := []rune(name); len(letters) > most {
 		name = string(letters[:most-1]) + "…"
 	}
-	return unlinked(strings.ReplaceAll(name, "://", ": "))
+	return name
 }
 
 // unlinked puts the dots of what looks like a host into brackets.

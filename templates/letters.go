@@ -53,7 +53,7 @@ func (s *Set) Announce(lang string, a Announcement) (subject, text string) {
 	l := s.speechOf(lang)
 	what := l.plain("announce." + string(a.Kind) + ".subject")
 	if a.SMS {
-		return "", l.plain("announce.sms", "brand", s.options.Brand, "what", what, "account", harmless(a.Account, shortName), "advice", l.briefAdvice(a))
+		return "", l.plain("announce.sms", "brand", s.options.Brand, "what", what, "account", account(a.Account, shortName), "advice", l.briefAdvice(a))
 	}
 	subject = l.plain("announce.subject", "brand", s.options.Brand, "what", what)
 	return subject, join("\n\n", l.plain("announce."+string(a.Kind)+".text"), l.facts(a), l.plain(a.Kind.advice()), l.plain("announce.end"), s.options.Brand)
@@ -62,20 +62,20 @@ func (s *Set) Announce(lang string, a Announcement) (subject, text string) {
 // facts are a line for each thing that is known.
 func (l speech) facts(a Announcement) string {
 	return join("\n",
-		l.fact("fact.account", a.Account),
-		l.fact("fact.site", a.Site),
-		l.fact("fact.detail", a.Detail),
+		l.fact("fact.account", account(a.Account, fullName)),
+		l.fact("fact.site", harmless(a.Site, fullName)),
+		l.fact("fact.detail", harmless(a.Detail, fullName)),
 		l.fact("fact.at", l.plainMoment(a.At)),
 		l.fact("fact.until", l.plainMoment(a.Until)),
-		l.fact("fact.network", a.Network),
-		l.fact("fact.browser", a.Browser))
+		l.fact("fact.network", harmless(a.Network, fullName)),
+		l.fact("fact.browser", harmless(a.Browser, fullName)))
 }
 
 func (l speech) fact(key, value string) string {
 	if value == "" {
 		return ""
 	}
-	return l.plain(key, "value", harmless(value, fullName))
+	return l.plain(key, "value", value)
 }
 
 // advice is the text on what to do: undo what somebody did in one's name, ask
