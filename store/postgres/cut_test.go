@@ -197,8 +197,8 @@ func TestSweep(t *testing.T) {
 	old := now.Add(-sweepAfter)
 	server.SQL(fmt.Sprintf("INSERT INTO spent SELECT n::text::bytea, %d FROM generate_series(1, %d) n", old.UnixNano(), sweepBatch+10))
 	must(t, a.SpendID(ctx, "young", old.Add(time.Minute)))
-	must(t, a.KnowBrowser(ctx, alice, []byte{1}, old.Add(-sessions.BrowserLife)))
-	must(t, a.KnowBrowser(ctx, alice, []byte{2}, old.Add(time.Minute-sessions.BrowserLife)))
+	must(t, a.KnowBrowser(ctx, alice, accounts.Place{Mark: []byte{1}}, old.Add(-sessions.BrowserLife)))
+	must(t, a.KnowBrowser(ctx, alice, accounts.Place{Mark: []byte{2}}, old.Add(time.Minute-sessions.BrowserLife)))
 	other := ready(t, server.DSN())
 	must(t, database{other}.Write(ctx, func(ctx context.Context, tx accountsql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", sweepLock); err != nil {

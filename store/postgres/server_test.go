@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/e2e"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/limits"
+	"github.com/stepgate/stepgate/store/accountsql"
 	"github.com/stepgate/stepgate/store/storetest"
 )
 
@@ -87,76 +87,33 @@ func TestTwoNodes(t *testing.T) {
 	server := e2e.StartPostgres(t)
 	storetest.Accounts(t, func(t *testing.T) storetest.AccountStores {
 		dsn := newDatabase(server)
-		a, b := ready(t, dsn), ready(t, dsn)
-		both := &twoNodes{nodes: [2]*Accounts{a, b}}
-		return storetest.AccountStores{Accounts: both, Budgets: both, Trail: b.Audit(), Reader: a.Audit()}
+		both := between(ready(t, dsn), ready(t, dsn))
+		return storetest.AccountStores{Accounts: both, Budgets: both.Budgets(), Trail: both.Audit(), Reader: both.Audit()}
 	})
 }
 
 // twoNodes are two stores on one database behind a balancer without stickiness.
 type twoNodes struct {
-	nodes [2]*Accounts
+	nodes [2]database
 	calls atomic.Uint64
 }
 
-func (n *twoNodes) next() *Accounts { return n.nodes[n.calls.Add(1)%2] }
-
-func (n *twoNodes) Account(ctx context.Context, s identity.Subject) (accounts.Account, error) {
-	return n.next().Account(ctx, s)
+func between(a, b *Accounts) *accountsql.Accounts {
+	return accountsql.New(&twoNodes{nodes: [2]database{{a}, {b}}})
 }
 
-func (n *twoNodes) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
-	return n.next().BindFirst(ctx, c, also...)
+func (n *twoNodes) next() database { return n.nodes[n.calls.Add(1)%2] }
+
+func (n *twoNodes) Read(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
+	return n.next().Read(ctx, do)
 }
 
-func (n *twoNodes) NoteFederated(ctx context.Context, s identity.Subject) error {
-	return n.next().NoteFederated(ctx, s)
+func (n *twoNodes) Write(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
+	return n.next().Write(ctx, do)
 }
 
-func (n *twoNodes) AdvanceStep(ctx context.Context, id string, step int64, passed bool, now time.Time) error {
-	return n.next().AdvanceStep(ctx, id, step, passed, now)
+func (n *twoNodes) Lock(ctx context.Context, tx accountsql.Tx, key string) error {
+	return n.next().Lock(ctx, tx, key)
 }
 
-func (n *twoNodes) SpendID(ctx context.Context, id string, expires time.Time) error {
-	return n.next().SpendID(ctx, id, expires)
-}
-
-func (n *twoNodes) KnowBrowser(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error {
-	return n.next().KnowBrowser(ctx, s, digest, now)
-}
-
-func (n *twoNodes) Browser(ctx context.Context, s identity.Subject, digest []byte) (accounts.Browser, error) {
-	return n.next().Browser(ctx, s, digest)
-}
-
-func (n *twoNodes) ForgetPasses(ctx context.Context, s identity.Subject) error {
-	return n.next().ForgetPasses(ctx, s)
-}
-
-func (n *twoNodes) EndSessions(ctx context.Context, s identity.Subject, from time.Time) error {
-	return n.next().EndSessions(ctx, s, from)
-}
-
-func (n *twoNodes) Ended(ctx context.Context, s identity.Subject, id string, began time.Time) (bool, error) {
-	return n.next().Ended(ctx, s, id, began)
-}
-
-func (n *twoNodes) Meta(ctx context.Context, name string) ([]byte, error) {
-	return n.next().Meta(ctx, name)
-}
-
-func (n *twoNodes) SetMetaIfAbsent(ctx context.Context, name string, value []byte) ([]byte, error) {
-	return n.next().SetMetaIfAbsent(ctx, name, value)
-}
-
-func (n *twoNodes) Peek(ctx context.Context, key string, rates []limits.Rate, now time.Time) (limits.Balance, error) {
-	return n.next().Budgets().Peek(ctx, key, rates, now)
-}
-
-func (n *twoNodes) Charge(ctx context.Context, key string, rates []limits.Rate, now time.Time) (limits.Balance, error) {
-	return n.next().Budgets().Charge(ctx, key, rates, now)
-}
-
-func (n *twoNodes) Refund(ctx context.Context, key string, rates []limits.Rate, now time.Time) error {
-	return n.next().Budgets().Refund(ctx, key, rates, now)
-}
+func (n *twoNodes) Within(part, whole string) string { return n.next().Within(part, whole) }

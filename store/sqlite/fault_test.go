@@ -180,7 +180,7 @@ func TestSweep(t *testing.T) {
 		must(t, a.SpendID(ctx, fmt.Sprint(i), expires))
 		_, err := a.Budgets().Charge(ctx, fmt.Sprint(i), []limits.Rate{{Count: 1, Period: time.Minute}}, expires.Add(-time.Minute))
 		must(t, err)
-		must(t, a.KnowBrowser(ctx, identity.Subject{Name: "alice"}, []byte{byte(i)}, expires.Add(-sessions.BrowserLife)))
+		must(t, a.KnowBrowser(ctx, identity.Subject{Name: "alice"}, accounts.Place{Mark: []byte{byte(i)}}, expires.Add(-sessions.BrowserLife)))
 	}
 	must(t, s.f.sweep(ctx, now))
 	must(t, a.f.sweep(ctx, now))

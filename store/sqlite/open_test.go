@@ -51,7 +51,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 	must(t, a.BindFirst(ctx, accounts.Credential{ID: "k", Subject: alice, Factor: identity.TOTP, Secret: []byte{1}, BoundAt: now}))
 	must(t, a.AdvanceStep(ctx, "k", 7, true, now))
 	must(t, a.SpendID(ctx, "c", now.Add(time.Hour)))
-	must(t, a.KnowBrowser(ctx, alice, []byte{1}, now))
+	must(t, a.KnowBrowser(ctx, alice, accounts.Place{Mark: []byte{1}}, now))
 	_, err = a.Budgets().Charge(ctx, "k", day, now)
 	must(t, err)
 	must(t, a.Audit().Append(ctx, audit.Record{At: now, Subject: alice, Reasons: []policy.Reason{{Code: policy.ReasonLogin}}}))

@@ -12,10 +12,10 @@ var bob = identity.Subject{Realm: "wiki", Name: "bob"}
 
 func accountBrowsers(t *testing.T, s accounts.Store) {
 	ctx, now := t.Context(), clock()
-	laptop, phone := []byte{1, 0, 255}, []byte{1, 0, 254}
-	is := func(what string, who identity.Subject, digest []byte, known bool, passed time.Time) {
+	laptop, phone := newPlace(255), newPlace(254)
+	is := func(what string, who identity.Subject, at accounts.Place, known bool, passed time.Time) {
 		t.Helper()
-		b, err := s.Browser(ctx, who, digest)
+		b, err := s.Browser(ctx, who, at.Mark)
 		if err != nil || b.Known != known {
 			t.Errorf("%s: got %+v, %v", what, b, err)
 		}
@@ -27,7 +27,11 @@ func accountBrowsers(t *testing.T, s accounts.Store) {
 	must(t, s.KnowBrowser(ctx, alice, laptop, now.Add(time.Hour)))
 	must(t, s.KnowBrowser(ctx, alice, laptop, now))
 	is("never back", alice, laptop, true, now.Add(time.Hour))
-	is("another browser", alice, laptop[1:], false, time.Time{})
+	is("another browser", alice, accounts.Place{Mark: laptop.Mark[1:]}, false, time.Time{})
+	for _, none := range [][]byte{nil, {}} {
+		wantUnknown(t, "a browser without a mark", s.KnowBrowser(ctx, alice, accounts.Place{Mark: none}, now), accountAnswers...)
+		is("without a mark", alice, accounts.Place{Mark: none}, false, time.Time{})
+	}
 	is("another person", bob, laptop, false, time.Time{})
 
 	must(t, s.KnowBrowser(ctx, alice, phone, now))
@@ -56,7 +60,7 @@ func accountEndings(t *testing.T, s accounts.Store) {
 	is("another one", alice, "session/2", now, false)
 
 	must(t, s.BindFirst(ctx, newCredential("k1", now)))
-	must(t, s.KnowBrowser(ctx, alice, []byte{1}, now))
+	must(t, s.KnowBrowser(ctx, alice, newPlace(1), now))
 	must(t, s.EndSessions(ctx, alice, now))
 	is("began earlier", alice, "session/2", now.Add(-time.Millisecond), true)
 	is("began then", alice, "session/2", now, false)
@@ -70,7 +74,7 @@ func accountEndings(t *testing.T, s accounts.Store) {
 		t.Errorf("the account became %+v", a)
 	}
 	same(t, "ValidFrom", a.ValidFrom, now)
-	b, err := s.Browser(ctx, alice, []byte{1})
+	b, err := s.Browser(ctx, alice, newPlace(1).Mark)
 	must(t, err)
 	if !b.Known || !b.PassedAt.IsZero() {
 		t.Errorf("the browser became %+v", b)
