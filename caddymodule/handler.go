@@ -123,7 +123,7 @@ func (h *Handler) build() (gateway.Site, error) {
 	if err := errors.Join(checkName(h.Name), checkName(realm), h.Policy.check(), h.checkRules(), checkOrigin(h.Origin), err); err != nil {
 		return none, err
 	}
-	site := gateway.Site{Name: h.Name, Realm: realm, Console: new(firstfactor.Console), Observe: until, Allow: h.AllowGroups,
+	site := gateway.Site{Name: h.Name, Realm: realm, Origin: h.Origin, Console: new(firstfactor.Console), Observe: until, Allow: h.AllowGroups,
 		Protect: h.Protect, Public: h.Public, Logout: h.Logout, Refuse: h.Refuse, Skips: make(map[string]policy.Skip)}
 	if err := h.joinSources(&site); err != nil {
 		return none, err

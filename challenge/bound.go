@@ -51,14 +51,11 @@ func (s *step) completed(c accounts.Credential) accounts.Credential {
 
 // store binds the first credential, or one more in place of those that go.
 func (s *step) store(ctx context.Context, c accounts.Credential) error {
-	if !s.adds() {
+	if s.account.State != identity.Bound {
 		return s.Accounts.BindFirst(ctx, c, s.record.states()...)
 	}
 	return s.Accounts.Bind(ctx, c, s.instead()...)
 }
-
-// adds tells whether the person has a factor already.
-func (s *step) adds() bool { return s.account.State == identity.Bound }
 
 // instead are the credentials that a new one takes the place of: the one that
 // the person named, or all that are no longer to be trusted.

@@ -25,11 +25,7 @@ const Lifetime = 30 * time.Minute
 
 // Flow runs challenges. All its fields are needed.
 type Flow struct {
-	Accounts interface {
-		accounts.Store
-		accounts.Factors
-		accounts.Help
-	}
+	Accounts   accounts.Directory
 	Challenges Store
 	Budgets    limits.Store
 	Trail      audit.Trail
@@ -85,7 +81,10 @@ type Result struct {
 	AMR      []string // what was added to the first factor's
 	Strength identity.Strength
 	Factor   identity.Factor // that was passed or bound; "" where another site vouched
-	Trust    bool            // the person wants this browser to be trusted, and may
+	// Unnoticed: something was bound in another browser, and the person was not
+	// told so yet.
+	Unnoticed bool
+	Trust     bool // the person wants this browser to be trusted, and may
 	// Over: the challenge is spent without a pass; the session must end.
 	Over bool
 	// Anew: there is nothing to see; the person signs in again.

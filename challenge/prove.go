@@ -1,6 +1,7 @@
 package challenge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -68,13 +69,12 @@ func (s *step) wayOf(name string) way {
 }
 
 // offered are the factors by which this challenge can be passed, the one to
-// begin with first.
+// begin with first. Where the person has to bind a better one, any of the old
+// ones does.
 func (s *step) offered() []identity.Factor {
-	var all []identity.Factor
-	for _, f := range identity.Factors() {
-		if s.offers(f) {
-			all = append(all, f)
-		}
+	all := s.Held(s.account, s.visitor)
+	if !s.record.Enroll {
+		all = s.visitor.Rules.Usable(all)
 	}
 	if i := slices.Index(all, s.account.Preferred); i > 0 {
 		all = append([]identity.Factor{s.account.Preferred}, slices.Delete(all, i, i+1)...)
@@ -82,33 +82,29 @@ func (s *step) offered() []identity.Factor {
 	return all
 }
 
-// offers tells whether the person holds a factor that would do. Where the
-// person has to bind a better one, any of the old ones does.
-func (s *step) offers(f identity.Factor) bool {
-	if !s.holds(f) {
-		return false
+// Held are the kinds of the person's credentials that can be used here, the
+// strongest first: a passkey only where it was bound, a code only where it can
+// be sent.
+func (f *Flow) Held(a accounts.Account, v Visitor) (kinds []identity.Factor) {
+	for _, kind := range identity.Factors() {
+		if slices.ContainsFunc(a.Usable(f.Now()), func(c accounts.Credential) bool { return c.Factor == kind && f.usable(a, c, v) }) {
+			kinds = append(kinds, kind)
+		}
 	}
-	if f == identity.Recovery { // in place of another factor, not by itself
-		return s.record.Enroll || slices.ContainsFunc(s.held, func(c accounts.Credential) bool { return s.visitor.Rules.Counts(c.Factor) })
-	}
-	return s.record.Enroll || s.visitor.Rules.Counts(f)
+	return kinds
 }
 
-func (s *step) holds(f identity.Factor) bool {
-	return slices.ContainsFunc(s.held, func(c accounts.Credential) bool {
-		switch {
-		case c.Factor != f:
-			return false
-		case f == identity.Recovery:
-			return c.Left > 0
-		case f == identity.Passkey:
-			return s.fits(c)
-		case f.Sent():
-			contact, ok := s.account.Contact(f)
-			return ok && contact.ID == c.ID && s.Book.Has(f)
-		}
-		return true
-	})
+func (f *Flow) usable(a accounts.Account, c accounts.Credential, v Visitor) bool {
+	switch {
+	case c.Factor == identity.Recovery:
+		return c.Left > 0
+	case c.Factor == identity.Passkey:
+		return f.fits(c, v)
+	case c.Factor.Sent():
+		contact, ok := a.Contact(c.Factor)
+		return ok && contact.ID == c.ID && f.Book.Has(c.Factor)
+	}
+	return true
 }
 
 // ways are the other factors that would do.
@@ -240,8 +236,16 @@ func (s *step) passed(ctx context.Context, a Answer, w way, v verdict) (Result, 
 		return Result{}, err
 	}
 	f := identity.Factor(w.name())
-	return Result{Passed: true, AMR: []string{f.AMR(), "mfa"}, Factor: f, Strength: v.strength,
+	return Result{Passed: true, AMR: []string{f.AMR(), "mfa"}, Factor: f, Strength: v.strength, Unnoticed: s.unnoticed(),
 		Trust: a.Trust && s.asking(templates.Message{}, nil).Trust > 0}, nil
+}
+
+// unnoticed tells whether something was bound in another browser, of which the
+// person has not been told in this one.
+func (s *step) unnoticed() bool {
+	return slices.ContainsFunc(s.held, func(c accounts.Credential) bool {
+		return !c.Noticed && !bytes.Equal(c.Bound.Mark, s.visitor.Mark)
+	})
 }
 
 // open passes the gate and goes on to the binding.

@@ -63,7 +63,9 @@ func (r Record) states() []identity.Enrollment {
 	switch {
 	case !r.Enroll, r.Gate == policy.ByOldFactor, r.Purpose == Manage:
 		return []identity.Enrollment{identity.Bound}
-	case r.Gate == policy.ByTicket, r.Purpose == SignOn:
+	case r.Gate == policy.ByTicket: // who is Bound has nothing that can be used here
+		return []identity.Enrollment{identity.NeverBound, identity.Federated, identity.Reset, identity.Bound}
+	case r.Purpose == SignOn:
 		return []identity.Enrollment{identity.NeverBound, identity.Federated, identity.Reset}
 	default:
 		return []identity.Enrollment{identity.NeverBound}

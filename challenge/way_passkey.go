@@ -30,9 +30,9 @@ type ceremony struct {
 
 // fits tells whether a passkey counts at this relying party. One that cannot
 // be read counts nowhere.
-func (s *step) fits(c accounts.Credential) bool {
-	raw, err := s.Ring.Open("credential", c.Secret, c.SecretBinding()...)
-	return err == nil && passkey.Matches(raw, s.visitor.Party.ID)
+func (f *Flow) fits(c accounts.Credential, v Visitor) bool {
+	raw, err := f.Ring.Open("credential", c.Secret, c.SecretBinding()...)
+	return err == nil && passkey.Matches(raw, v.Party.ID)
 }
 
 // holder is the person with all passkeys. The handle is a digest, in which no

@@ -36,6 +36,7 @@ type Site struct {
 	Observe time.Time // until then: decide and log, refuse nothing
 	Rules   policy.Rules
 	Groups  policy.Groups // that have rules of their own: see policy.Rules.For
+	Origin  string        // as the operator names it, "" where nobody did
 	RPID    string        // the domain of its passkeys; "": its host
 	Idle    time.Duration
 	Life    time.Duration
@@ -66,7 +67,7 @@ type Bypass struct {
 // Services are what sites share. They outlive a reload.
 type Services struct {
 	Sessions *sessions.Sessions
-	Accounts accounts.Store
+	Accounts accounts.Directory
 	Escrow   *escrow.Escrow
 	Flow     *challenge.Flow
 	Trail    audit.Trail
@@ -145,8 +146,10 @@ type visit struct {
 	session   *sessions.Session // nil at level none
 	over      bool              // the session was ended on the way
 	attempt   *firstfactor.Attempt
-	messages  *frames   // what the client sends over a WebSocket
-	asserted  *asserted // nil where no source proves people by their requests
+	mark      *sessions.Browser
+	marking   *http.Cookie // gives the mark to the browser
+	messages  *frames      // what the client sends over a WebSocket
+	asserted  *asserted    // nil where no source proves people by their requests
 }
 
 // ServeHTTP guards one request.

@@ -152,7 +152,7 @@ func (g *Gateway) redeem(v *visit, id string) error {
 	if err != nil || !ok {
 		return redirect(v, Base+"/challenge")
 	}
-	visitor, err := g.visitor(ctx, v, rec.Subject)
+	visitor, err := g.visitor(ctx, v, v.session)
 	if err != nil {
 		return g.fault(v, err)
 	}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/stepgate/stepgate/challenge"
-	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/templates"
@@ -40,6 +39,8 @@ func (g *Gateway) own(v *visit) error {
 		return g.plainHTTP(v)
 	case path == Base+"/challenge":
 		return g.onChallenge(v)
+	case path == securityBase || strings.HasPrefix(path, securityBase+"/"):
+		return g.onSecurity(v, strings.TrimPrefix(path[len(securityBase):], "/"))
 	case path == signOutPath:
 		return g.onSignOut(v)
 	case path == linkBase:
@@ -76,21 +77,22 @@ func (g *Gateway) onChallenge(v *visit) error {
 	if done || err != nil {
 		return err
 	}
+	way := v.asReceived().URL.Query().Get("factor")
 	if led, err := g.askElsewhere(ctx, v, rec); led {
 		return err
 	} else if err != nil {
 		return g.fault(v, err)
 	}
-	visitor, err := g.visitor(ctx, v, rec.Subject)
+	visitor, err := g.visitor(ctx, v, v.session)
 	if err != nil {
 		return g.fault(v, err)
 	}
 	var result challenge.Result
 	switch v.Method {
 	case http.MethodGet, http.MethodHead:
-		result, err = g.svc.Flow.Show(ctx, rec, visitor)
+		result, err = g.svc.Flow.Show(ctx, rec, way, visitor)
 	case http.MethodPost:
-		result, done, err = g.submit(ctx, v, rec, visitor)
+		result, done, err = g.submit(ctx, v, rec, way, visitor)
 	default:
 		v.w.Header().Set("Allow", "GET, HEAD, POST")
 		v.w.WriteHeader(http.StatusMethodNotAllowed)
@@ -107,10 +109,17 @@ func (g *Gateway) onChallenge(v *visit) error {
 
 // conclude turns a result of the flow into an answer.
 func (g *Gateway) conclude(ctx context.Context, v *visit, rec challenge.Record, result challenge.Result) error {
-	if result.Passed {
-		return g.release(ctx, v, rec, pass{amr: slices.Concat(v.session.AMR, result.AMR), at: g.svc.Now()})
+	switch {
+	case result.Passed && rec.Purpose == challenge.StepUp:
+		return g.renewed(ctx, v, rec, result)
+	case result.Passed && rec.Purpose == challenge.Manage:
+		return redirect(v, rec.ReturnTo)
+	case result.Passed:
+		return g.release(ctx, v, rec, passOf(v, result, g.svc.Now()))
+	case v.verified() && result.Anew:
+		return redirect(v, securityBase)
 	}
-	if result.Over {
+	if result.Over && !v.verified() {
 		if err := g.svc.Sessions.End(ctx, v.session); err != nil {
 			return g.fault(v, err)
 		}
@@ -137,6 +146,8 @@ func (g *Gateway) pending(ctx context.Context, v *visit) (rec challenge.Record, 
 	switch {
 	case v.ambiguous:
 		return rec, true, g.ambiguous(v)
+	case v.verified() && v.asReceived().URL.Query().Has("id"):
+		return g.furtherOf(ctx, v)
 	case v.verified():
 		return rec, true, g.tell(v, http.StatusOK, refusal{notice: templates.Notice{Kind: templates.NoticeSignedIn, Next: "/"}, subject: v.session.Subject.Name})
 	case v.session == nil:
@@ -162,15 +173,23 @@ func (g *Gateway) boundTo(rec challenge.Record, v *visit) bool {
 		rec.Site == g.site.Name && rec.Purpose == g.purpose(v.session)
 }
 
-func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, visitor challenge.Visitor) (r challenge.Result, done bool, err error) {
+func (g *Gateway) submit(ctx context.Context, v *visit, rec challenge.Record, way string, visitor challenge.Visitor) (r challenge.Result, done bool, err error) {
 	if done, err := g.badForm(v, rec.ID); done {
 		return r, true, err
 	}
-	r, err = g.svc.Flow.Submit(ctx, rec, challenge.Answer{
-		Code: v.PostForm.Get("code"), First: v.PostForm.Get("code1"), Second: v.PostForm.Get("code2"),
-		Fresh: v.PostForm.Get("fresh") != "",
-	}, visitor)
+	r, err = g.svc.Flow.Submit(ctx, rec, answerOf(v.PostForm, way), visitor)
 	return r, false, err
+}
+
+// answerOf reads what the page of a factor sends.
+func answerOf(form url.Values, way string) challenge.Answer {
+	do := form.Get("do")
+	return challenge.Answer{Way: way,
+		Code: form.Get("code"), First: form.Get("code1"), Second: form.Get("code2"), Fresh: form.Get("fresh") != "",
+		Send: do == "send", Again: do == "again", Enable: do == "enable", File: do == "file",
+		Kind: form.Get("kind"), Address: form.Get("address"), Name: form.Get("name"),
+		Passkey: []byte(form.Get("answer")), Trust: form.Get("trust") != "",
+	}
 }
 
 // readForm reads a form of ours, however slowly it comes.
@@ -211,7 +230,7 @@ func (g *Gateway) onCancel(v *visit) error {
 	if done, err := g.badForm(v, rec.ID); done {
 		return err
 	}
-	visitor, err := g.visitor(ctx, v, rec.Subject)
+	visitor, err := g.visitor(ctx, v, v.session)
 	if err == nil {
 		err = g.svc.Flow.Cancel(ctx, rec, visitor)
 	}
@@ -222,18 +241,6 @@ func (g *Gateway) onCancel(v *visit) error {
 		return g.fault(v, err)
 	}
 	return g.tell(v, http.StatusOK, refusal{notice: templates.Notice{Kind: templates.NoticeCanceled, Next: g.signInPath("/")}})
-}
-
-// visitor is who stands before a challenge.
-func (g *Gateway) visitor(ctx context.Context, v *visit, who identity.Subject) (challenge.Visitor, error) {
-	out := challenge.Visitor{Address: v.at.Address, Browser: browserLabel(v.Request.Request)}
-	b := g.browser(v)
-	if !b.Known() {
-		return out, nil
-	}
-	known, err := g.svc.Accounts.Browser(ctx, who, b.Digest(who))
-	out.Known = known.Known
-	return out, err
 }
 
 func (g *Gateway) frame(subject, reference string) templates.Frame {

@@ -123,9 +123,9 @@ func failureStatus(r firstfactor.SignInResult) int {
 
 // typed is what the form says, of somebody at this address and browser.
 func (p *passwordPage) typed(ctx context.Context, name string) (firstfactor.SignIn, error) {
-	visitor, err := p.g.visitor(ctx, p.v, identity.Subject{Realm: p.g.site.Realm, Name: name})
+	b, err := p.g.lastPass(ctx, p.v, identity.Subject{Realm: p.g.site.Realm, Name: name})
 	return firstfactor.SignIn{Realm: p.g.site.Realm, Name: name, Password: p.v.PostForm.Get("password"),
-		Network: network(p.v.at.Address), Known: visitor.Known}, err
+		Network: network(p.v.at.Address), Known: b.Known}, err
 }
 
 // noteFailure never records what was typed: people type passwords where names

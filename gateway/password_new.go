@@ -17,9 +17,6 @@ import (
 // changePath is where people change their password.
 const changePath = passwordBase + "/change"
 
-// freshPass is how recent the second factor must be for a change of password.
-const freshPass = 5 * time.Minute
-
 // showLink asks for the ticket, which stands in the link where no server sees
 // it.
 func (p *passwordPage) showLink() error {
@@ -93,9 +90,8 @@ func (p *passwordPage) mayChange(ctx context.Context) (done bool, err error) {
 		return true, g.ambiguous(v)
 	case !v.verified() || v.session.Source != firstfactor.SourcePassword:
 		return true, redirect(v, again)
-	case g.svc.Now().Sub(v.session.AuthTime) > freshPass:
-		return true, g.tell(v, http.StatusForbidden, refusal{subject: v.session.Subject.Name,
-			notice: templates.Notice{Kind: templates.NoticeFreshPassNeeded, Next: again}})
+	case !g.fresh(v.session):
+		return true, g.stepUp(ctx, v, changePath)
 	}
 	return false, nil
 }
@@ -148,6 +144,7 @@ func (p *passwordPage) changed(ctx context.Context, who firstfactor.Identity) er
 	}
 	rec := g.recordOf(g.proofOf(v, who, ""))
 	rec.AMR, rec.AuthTime, rec.Passed = before.AMR, before.AuthTime, before.Passed
+	rec.Strength = before.Strength
 	rec.ExpiresAt, rec.Idle = before.ExpiresAt, before.Idle
 	// Stores keep milliseconds: cut to them, it must not seem to have begun
 	// before the others ended.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
@@ -48,11 +49,17 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	if l.passed, err = g.lastPass(ctx, l.visit, who); err != nil {
+	b, err := g.lastPass(ctx, l.visit, who)
+	if err != nil {
 		return policy.Decision{}, err
 	}
-	f := policy.Facts{Stage: policy.AtLogin, Rules: g.site.Rules, Now: g.svc.Now(),
-		Enrollment: account.State, RecentPass: g.svc.Now().Sub(l.passed) < recentPass, Source: l.who.Source(), Excluded: !g.allows(who, l.who.Groups())}
+	now := g.svc.Now()
+	l.passed = b.PassedAt
+	f := policy.Facts{Stage: policy.AtLogin, Rules: g.rulesFor(who, l.who.Groups()), Now: now,
+		Enrollment: account.State, Locked: !account.LockedAt.IsZero(), Rebind: account.Rebinding(), OnFile: g.contactOnFile(account),
+		RecentPass: now.Sub(l.passed) < recentPass, Trusted: now.Before(b.TrustedUntil),
+		Source: l.who.Source(), Excluded: !g.allows(who, l.who.Groups())}
+	f.Held = g.svc.Flow.Held(account, challenge.Visitor{Party: g.party(l.visit)})
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())
@@ -67,14 +74,13 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 // console to repeat the call that got 401, too little to leave a desk.
 const recentPass = 5 * time.Minute
 
-// lastPass is when the person passed in this browser last; zero: never.
-func (g *Gateway) lastPass(ctx context.Context, v *visit, who identity.Subject) (time.Time, error) {
+// lastPass is what is known of the person in this browser.
+func (g *Gateway) lastPass(ctx context.Context, v *visit, who identity.Subject) (accounts.Browser, error) {
 	mark := g.browser(v)
 	if !mark.Known() {
-		return time.Time{}, nil
+		return accounts.Browser{}, nil
 	}
-	b, err := g.svc.Accounts.Browser(ctx, who, mark.Digest(who))
-	return b.PassedAt, err
+	return g.svc.Accounts.Browser(ctx, who, mark.Digest(who))
 }
 
 // proof is a first factor that was just proved.
@@ -125,12 +131,12 @@ func (g *Gateway) challenge(ctx context.Context, l *proof, d policy.Decision) er
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
-	visitor, err := g.visitor(ctx, l.visit, live.Subject)
+	visitor, err := g.visitor(ctx, l.visit, live)
 	if err != nil {
 		return g.fault(l.visit, err)
 	}
 	rec := challenge.Record{ID: id, Session: live.ID, Subject: live.Subject, Site: g.site.Name,
-		Purpose: g.purpose(live), Reference: l.reference, Enroll: d.Outcome == policy.Enroll,
+		Purpose: g.purpose(live), Reference: l.reference, Enroll: d.Outcome == policy.Enroll, Gate: d.Gate,
 		ReturnTo: l.goOn, Escrow: l.held != nil, CreatedAt: live.BeganAt, ExpiresAt: live.ExpiresAt}
 	err = together(
 		func() error { return g.svc.Sessions.Start(ctx, live) },
@@ -194,8 +200,12 @@ func (g *Gateway) admit(ctx context.Context, l *proof, d policy.Decision) (*sess
 	event, rec := audit.LoginReleased, g.recordOf(l)
 	rec.AuthTime, rec.Idle = rec.BeganAt, g.site.Idle
 	rec.ExpiresAt = capped(rec.BeganAt.Add(g.site.Life), l.who)
-	if rec.Passed = d.Reasons[0].Code == policy.ReasonRecentPass; rec.Passed {
+	trusted := d.Reasons[0].Code == policy.ReasonTrustedBrowser
+	if rec.Passed = trusted || d.Reasons[0].Code == policy.ReasonRecentPass; rec.Passed {
 		rec.AuthTime = l.passed // of two linked sites each would renew the other's
+	}
+	if trusted {
+		event = audit.LoginTrusted
 	}
 	if d.Reasons[0].Code == policy.ReasonSingleSignOn {
 		event = audit.LoginSignedOn
@@ -236,7 +246,7 @@ func (g *Gateway) refuseLogin(ctx context.Context, l *proof, d policy.Decision) 
 
 // refusals are the pages of those refusals that say what to do.
 var refusals = map[policy.Code]templates.NoticeKind{
-	policy.ReasonReset:         templates.NoticeResetNeedsTicket,
+	policy.ReasonLocked:        templates.NoticeLockedOut,
 	policy.ReasonFederatedOnly: templates.NoticeSignOnNeeded,
 	policy.ReasonNotFresh:      templates.NoticeFreshSignOnNeeded,
 	policy.ReasonNotInGroup:    templates.NoticeNotInGroup,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
+	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -18,6 +19,11 @@ type pass struct {
 	amr   []string
 	at    time.Time
 	until time.Time // zero: as long as the site's sessions live
+
+	strength  identity.Strength // Unproved where another site vouched
+	trust     bool              // this browser, from now on
+	recovered bool              // by a code on paper: the factor is perhaps lost
+	unnoticed bool              // something was bound elsewhere, which the person was not told of
 }
 
 // release follows a pass: the session becomes verified, the browser known,
@@ -32,7 +38,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, b
 	if !lost && goesTo(rec, held) == "" {
 		waits = shownID(rec.ID)
 	}
-	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, sessions.Raised{AMR: by.amr, AuthTime: by.at, Waiting: waits,
+	live, ck, err := g.svc.Sessions.Raise(ctx, v.session, sessions.Raised{AMR: by.amr, Strength: by.strength, AuthTime: by.at, Waiting: waits,
 		Idle: g.site.Idle, Life: g.lifeOf(v, by)})
 	if errors.Is(err, sessions.ErrNotFound) {
 		return g.gone(v)
@@ -41,15 +47,15 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, b
 		// The challenge is spent: without a session the person can begin again.
 		return g.fault(v, errors.Join(err, g.svc.Sessions.End(ctx, v.session)))
 	}
-	if err := errors.Join(g.followRaised(ctx, live), g.knowBrowser(ctx, v, live, by.at)); err != nil {
+	if err := errors.Join(g.followRaised(ctx, live), g.knowBrowser(ctx, v, live, by)); err != nil {
 		return g.fault(v, err)
 	}
 	http.SetCookie(v.w, ck)
 	v.session = live
 	if lost {
-		return g.goOn(v, localPath(rec.ReturnTo)) // the console will ask to sign in again
+		return g.goOn(v, by.onTheWay(localPath(rec.ReturnTo))) // the console will ask to sign in again
 	}
-	return g.send(ctx, v, rec, held)
+	return g.send(ctx, v, rec, held, by)
 }
 
 // lifeOf is how long a session may live: no longer than what it rests on.
@@ -84,22 +90,27 @@ func goesTo(rec challenge.Record, held escrow.Held) string {
 
 // knowBrowser marks the browser, so that strangers' failures do not lock this
 // person out of it.
-func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session, passed time.Time) error {
-	mark, ck, err := g.svc.Sessions.Mark(g.browser(v))
+func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session, by pass) error {
+	mark, err := g.mark(v)
 	if err != nil {
 		return err
 	}
-	if err := g.svc.Accounts.KnowBrowser(ctx, live.Subject, mark.Digest(live.Subject), passed); err != nil {
+	if err := g.svc.Accounts.KnowBrowser(ctx, live.Subject, g.place(v, mark, live.Subject), by.at); err != nil {
 		return err
 	}
-	http.SetCookie(v.w, ck)
+	if by.trust {
+		if err := g.trust(ctx, v, live, mark); err != nil {
+			return err
+		}
+	}
+	http.SetCookie(v.w, v.marking)
 	return nil
 }
 
 // send gives the browser the console's cookies, sealed, and leads it where
 // the console wanted: to the redirect's target, or to the page itself, which
 // is shown at the login's own address.
-func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held escrow.Held) error {
+func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held escrow.Held, by pass) error {
 	h := held.Answer.Header
 	g.site.Console.SealCookies(h, g.keeper(v), g.svc.Now())
 	for _, line := range h["Set-Cookie"] {
@@ -107,13 +118,13 @@ func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held
 	}
 	delete(h, "Set-Cookie")
 	if to := goesTo(rec, held); to != "" {
-		return g.goOn(v, to)
+		return g.goOn(v, by.onTheWay(to))
 	}
 	err := g.svc.Escrow.Hold(ctx, v.session.Waiting, v.session.EscrowKey(), held, g.svc.Now().Add(challenge.Lifetime), g.shown(v)...)
 	if err != nil {
 		return g.fault(v, err)
 	}
-	return g.goOn(v, held.URL)
+	return g.goOn(v, by.onTheWay(held.URL))
 }
 
 // absolute is a redirect's target as the browser would have understood it at

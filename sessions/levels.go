@@ -56,6 +56,7 @@ func (s *Sessions) Start(ctx context.Context, live *Session) error {
 // Raised is what becomes of a session whose person passed.
 type Raised struct {
 	AMR      []string // of the first factor and the second
+	Strength identity.Strength
 	AuthTime time.Time
 	Waiting  string // an answer of the console that is to be shown at the first page load
 	Idle     time.Duration
@@ -68,12 +69,34 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, to Raised) (*Sessio
 	if live.Level != identity.FirstFactor {
 		return nil, nil, errors.New("sessions: only a first_factor session can be raised")
 	}
-	cl := claim{family: live.Family}.withToken(live.Subject)
-	rec, now := live.Record, s.Now()
-	rec.ID, rec.Level, rec.Passed = cl.token.id(), identity.Verified, true
-	rec.AMR, rec.AuthTime, rec.SeenAt = to.AMR, to.AuthTime, now
+	rec := live.Record
+	rec.Level, rec.Passed = identity.Verified, true
+	rec.AMR, rec.Strength, rec.AuthTime = to.AMR, to.Strength, to.AuthTime
 	rec.Challenge, rec.Waiting = "", to.Waiting
-	rec.Idle, rec.ExpiresAt = to.Idle, now.Add(to.Life)
+	rec.Idle, rec.ExpiresAt = to.Idle, s.Now().Add(to.Life)
+	return s.replace(ctx, live, rec)
+}
+
+// Renew notes that the person of a verified session passed again, under a new
+// token. It lives no longer for that. What is open of it is cut: it belongs to
+// the old token, which is void.
+func (s *Sessions) Renew(ctx context.Context, live *Session, amr []string, strength identity.Strength, at time.Time) (*Session, *http.Cookie, error) {
+	if live.Level != identity.Verified {
+		return nil, nil, errors.New("sessions: only a verified session can be renewed")
+	}
+	rec := live.Record
+	rec.Passed, rec.AMR, rec.Strength, rec.AuthTime = true, amr, strength, at
+	renewed, ck, err := s.replace(ctx, live, rec)
+	if err == nil {
+		s.heardEnd(live.ID)
+	}
+	return renewed, ck, err
+}
+
+// replace stores a session under a new token in place of the old one.
+func (s *Sessions) replace(ctx context.Context, live *Session, rec Record) (*Session, *http.Cookie, error) {
+	cl := claim{family: live.Family}.withToken(live.Subject)
+	rec.ID, rec.SeenAt = cl.token.id(), s.Now()
 	ck, err := s.cookieFor(rec.Site, cl)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +106,7 @@ func (s *Sessions) Raise(ctx context.Context, live *Session, to Raised) (*Sessio
 		return nil, nil, err
 	}
 	live.ended.Store(true)
-	raised := s.live(rec, cl.token, nearKey(ck.Value), read)
-	s.keep(raised)
-	return raised, ck, nil
+	next := s.live(rec, cl.token, nearKey(ck.Value), read)
+	s.keep(next)
+	return next, ck, nil
 }

@@ -14,6 +14,7 @@ type Sample struct {
 func Samples() []Sample {
 	now := time.Date(2026, 12, 1, 9, 41, 30, 0, time.UTC)
 	all := append(challengeSamples(now), enrollSamples(now)...)
+	all = append(all, factorSamples(now)...)
 	all = append(all, noticeSamples(now)...)
 	all = append(all, signInSamples()...)
 	all = append(all, passwordSamples(now)...)
@@ -106,7 +107,6 @@ func noticeSamples(now time.Time) []Sample {
 		sample(named, Notice{Kind: NoticeCanceled, Next: "/"}),
 		sample(Frame{}, Notice{Kind: NoticeChallengeGone, Next: "/"}),
 		sample(named, Notice{Kind: NoticeTooManyAttempts, Next: "/"}),
-		sample(named, Notice{Kind: NoticeResetNeedsTicket}),
 		sample(Frame{Reference: "7KQ4-M2XP"}, Notice{Kind: NoticeLoginUnclear, Detail: "status 200, no cookie wordpress_logged_in_*"}),
 		sample(Frame{}, Notice{Kind: NoticeMalformedRequest, Detail: "a field in query and body"}),
 		sample(Frame{}, Notice{Kind: NoticeAmbiguousSession, Detail: "__Host-stepgate-wiki"}),
@@ -129,9 +129,16 @@ func noticeSamples(now time.Time) []Sample {
 		sample(Frame{Reference: "7KQ4-M2XP"}, Notice{Kind: NoticeSignInFailed, Next: "/.stepgate/signin/oidc?return=%2F"}),
 		sample(Frame{}, Notice{Kind: NoticeSignedOut, Next: "/.stepgate/signin?return=%2F"}),
 		sample(Frame{}, Notice{Kind: NoticeSigningOut, Next: "https://id.example.com/logout?client_id=wiki"}),
+		sample(named, Notice{Kind: NoticeLockedOut, Next: "/"}),
+		sample(named, Notice{Kind: NoticeNothingBound, Next: "/"}),
+		sample(named, Notice{Kind: NoticeNothingToBind, Next: "/"}),
+		sample(named, Notice{Kind: NoticeSharedContact, Next: "/"}),
 		sample(Frame{}, Notice{Kind: NoticeBusy, RetryAt: now.Add(3 * time.Second)}),
 		sample(Frame{}, Notice{Kind: NoticeLinkGone, Next: "/"}),
-		sample(named, Notice{Kind: NoticeFreshPassNeeded, Next: "/.stepgate/signin/password?return=/"}),
+		sample(named, Notice{Kind: NoticeLockedOut, Next: "/"}),
+		sample(named, Notice{Kind: NoticeNothingBound, Next: "/"}),
+		sample(named, Notice{Kind: NoticeNothingToBind, Next: "/"}),
+		sample(named, Notice{Kind: NoticeSharedContact, Next: "/.stepgate/security"}),
 		sample(named, Notice{Kind: NoticePasswordChanged, Next: "/"}),
 	}
 }

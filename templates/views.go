@@ -65,6 +65,15 @@ func (m Message) Doubtful() bool {
 	return false
 }
 
+// Elsewhere tells whether another factor is what helps.
+func (m Message) Elsewhere() bool {
+	switch m.Kind {
+	case NotSent, SendLater, PasskeyRefused, PasskeyCopied, PasskeyUnknown:
+		return true
+	}
+	return false
+}
+
 // Enroll binds an authenticator: it shows a new key and asks for two codes in
 // a row.
 type Enroll struct {
@@ -78,6 +87,8 @@ type Enroll struct {
 }
 
 func (Enroll) page() string { return "enroll" }
+
+func (Enroll) binds() bool { return true }
 
 // KeyGroups is the key in groups of four, for eyes and fingers.
 func (e Enroll) KeyGroups() []string {
@@ -109,10 +120,9 @@ type NoticeKind string
 const (
 	NoticeSignInNeeded     NoticeKind = "sign_in_needed"
 	NoticeCanceled         NoticeKind = "canceled"
-	NoticeChallengeGone    NoticeKind = "challenge_gone"     // expired, or used elsewhere
-	NoticeTooManyAttempts  NoticeKind = "too_many_attempts"  // this challenge is used up
-	NoticeResetNeedsTicket NoticeKind = "reset_needs_ticket" // had a factor; only an administrator opens a new binding
-	NoticeLoginUnclear     NoticeKind = "login_unclear"      // the console's answer was not understood, and withheld
+	NoticeChallengeGone    NoticeKind = "challenge_gone"    // expired, or used elsewhere
+	NoticeTooManyAttempts  NoticeKind = "too_many_attempts" // this challenge is used up
+	NoticeLoginUnclear     NoticeKind = "login_unclear"     // the console's answer was not understood, and withheld
 	NoticeMalformedRequest NoticeKind = "malformed_request"
 	NoticeAmbiguousSession NoticeKind = "ambiguous_session" // two cookies of our name
 	NoticeUnavailable      NoticeKind = "unavailable"       // the store cannot answer
@@ -129,12 +139,13 @@ const (
 	NoticeSignOnNeeded      NoticeKind = "sign_on_needed"       // a password may not bind what single sign-on used so far
 	NoticeFreshSignOnNeeded NoticeKind = "fresh_sign_on_needed" // the single sign-on is too old to bind by
 
+	NoticeLockedOut     NoticeKind = "locked_out"      // by an administrator
+	NoticeNothingBound  NoticeKind = "nothing_bound"   // no factor to confirm with: single sign-on did so far
 	NoticeNothingToBind NoticeKind = "nothing_to_bind" // no factor that counts can be bound now
 	NoticeSharedContact NoticeKind = "shared_contact"  // too many people have this number or address
 
-	NoticeBusy            NoticeKind = "busy"              // too many passwords at once
-	NoticeLinkGone        NoticeKind = "link_gone"         // a one-time link that is used, replaced or expired
-	NoticeFreshPassNeeded NoticeKind = "fresh_pass_needed" // the second factor was passed too long ago
+	NoticeBusy            NoticeKind = "busy"      // too many passwords at once
+	NoticeLinkGone        NoticeKind = "link_gone" // a one-time link that is used, replaced or expired
 	NoticePasswordChanged NoticeKind = "password_changed"
 )
 
@@ -164,7 +175,7 @@ func (n Notice) Tone() string {
 	switch n.Kind {
 	case NoticeContinue, NoticeSignedIn, NoticeSignedOut, NoticeSigningOut, NoticePasswordChanged:
 		return "good"
-	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound, NoticeNotAsserted, NoticeFreshSignOnNeeded, NoticeSignInGone, NoticeSignInIncomplete, NoticeLinkGone, NoticeFreshPassNeeded:
+	case NoticeSignInNeeded, NoticeCanceled, NoticeChallengeGone, NoticeNotFound, NoticeNotAsserted, NoticeFreshSignOnNeeded, NoticeSignInGone, NoticeSignInIncomplete, NoticeLinkGone:
 		return "info"
 	default:
 		return "stop"

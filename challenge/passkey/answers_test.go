@@ -152,6 +152,20 @@ func TestNoBitIsFree(t *testing.T) {
 	}
 }
 
+// What a password manager says beyond what was asked is not looked at.
+func TestUnaskedOutputs(t *testing.T) {
+	h := holder("alice")
+	d := newDevice(t, h)
+	bound := holder("alice", d.bind(h))
+	options, ceremony := proving(t, bound)
+	answer := map[string]any{}
+	decode(t, d.get(options), &answer)
+	answer["clientExtensionResults"] = map[string]any{"credProps": map[string]any{"rk": true}, "appid": false, "ours": 1}
+	if _, err := party.Proved(bound, ceremony, encode(t, answer)); err != nil {
+		t.Error(err)
+	}
+}
+
 // A counter that stays or falls tells of a copy; one that never counts tells
 // nothing.
 func TestCounter(t *testing.T) {

@@ -167,6 +167,13 @@ func TestCeremonyServesWhatItWasBegunFor(t *testing.T) {
 		_, err = party.Registered(Holder{}, toCreate, d.create(created))
 		failed(t, err, WrongOwner)
 
+		nobodys, toNobody, err := party.Prove(Holder{Keys: bound.Keys}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = party.Proved(Holder{Keys: bound.Keys}, toNobody, d.get(nobodys))
+		failed(t, err, WrongOwner)
+
 		_, err = party.Registered(alice, toGet, d.create(asked))
 		failed(t, err, WrongCeremony)
 		_, err = party.Proved(bound, toCreate, d.get(created))
