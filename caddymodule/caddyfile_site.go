@@ -122,13 +122,7 @@ func isMatcher(arg string) bool {
 }
 
 func siteWords(h httpcaddyfile.Helper, site *Handler, all *wholly) words {
-	rule := func(into *match.Matches) reader {
-		return func(d *caddyfile.Dispenser) error {
-			m, err := parseMatch(h, d.Val())
-			*into = append(*into, m)
-			return err
-		}
-	}
+	rule := func(into *match.Matches) reader { return matches(h, into) }
 	return words{
 		"realm":   checked(once(&site.Realm), func() error { return checkName(site.Realm) }),
 		"protect": rule(&site.Protect), "public": rule(&site.Public), "logout": rule(&site.Logout),
@@ -139,6 +133,15 @@ func siteWords(h httpcaddyfile.Helper, site *Handler, all *wholly) words {
 		"allow":        func(d *caddyfile.Dispenser) error { return parseAllow(d, site) },
 		"first_factor": func(d *caddyfile.Dispenser) error { return parseFirstFactor(h, site) },
 		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &site.Policy, all) },
+	}
+}
+
+// matches reads a rule that may stand several times.
+func matches(h httpcaddyfile.Helper, into *match.Matches) reader {
+	return func(d *caddyfile.Dispenser) error {
+		m, err := parseMatch(h, d.Val())
+		*into = append(*into, m)
+		return err
 	}
 }
 
@@ -187,6 +190,7 @@ func consoleWords(h httpcaddyfile.Helper, c *firstfactor.Console) words {
 		"session_message": some(&c.SessionMessages, "auth"),
 		"problem":         func(d *caddyfile.Dispenser) error { return parseProblem(d, c) },
 		"rolling":         none(&c.Rolling),
+		"password_change": matches(h, &c.PasswordChange),
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 
 // compileAll turns the named matchers of a site's rules into functions.
 func compileAll(ctx caddy.Context, site *gateway.Site) error {
-	for _, rules := range []match.Matches{site.Protect, site.Public, site.Logout, site.Refuse, site.Console.Public, site.Console.Logout, site.Console.Refuse} {
+	c := site.Console
+	for _, rules := range []match.Matches{site.Protect, site.Public, site.Logout, site.Refuse, c.Public, c.Logout, c.PasswordChange, c.Refuse} {
 		for i := range rules {
 			if err := compile(ctx, &rules[i]); err != nil {
 				return err

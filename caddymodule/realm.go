@@ -69,7 +69,7 @@ func (a *App) checkGroups(h *Handler) error {
 	}
 	for _, group := range h.AllowGroups {
 		if len(known[group]) == 0 {
-			return fmt.Errorf("allow: nobody can be in group %s: no source of this site says groups, and realm %s has none of that name; "+
+			return fmt.Errorf("allow: nobody can be in group %s: no source of this site says groups, and realm %s puts nobody into it; "+
 				"add `group %s PERSON…` there, or `groups` to the source", group, h.realm(), group)
 		}
 	}

@@ -46,6 +46,10 @@ type Console struct {
 	// parts that a login page needs.
 	Public match.Matches `json:"public,omitempty"`
 	Logout match.Matches `json:"logout,omitempty"`
+	// PasswordChange are the requests by which a person changes their password.
+	// A verified one ends the trust in that person's browsers: who had the old
+	// password may have been there.
+	PasswordChange match.Matches `json:"password_change,omitempty"`
 	// Refuse are requests that nobody may send, verified or not, unless a
 	// bypass lets them: interfaces that take name and password with each call.
 	Refuse match.Matches `json:"refuse,omitempty"`

@@ -46,6 +46,7 @@ func (c Console) WithPreset() (Console, error) {
 	c.Rolling = c.Rolling || p.Rolling
 	c.Public = slices.Concat(p.Public, c.Public)
 	c.Logout = slices.Concat(p.Logout, c.Logout)
+	c.PasswordChange = slices.Concat(p.PasswordChange, c.PasswordChange)
 	c.Refuse = slices.Concat(p.Refuse, c.Refuse)
 	c.TokenEndpoints = slices.Concat(p.TokenEndpoints, c.TokenEndpoints)
 	c.Tested, c.Notes = p.Tested, p.Notes

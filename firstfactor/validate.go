@@ -34,7 +34,7 @@ func (c *Console) Prepare() error {
 	if c.Subject != nil && c.Subject.Typed && c.Federates() {
 		errs = append(errs, errors.New("subject: typed names nobody who comes from an issuer; say where the console names the person: cookie, header, json or probe"))
 	}
-	for _, m := range slices.Concat(c.Public, c.Logout, c.Refuse) {
+	for _, m := range slices.Concat(c.Public, c.Logout, c.PasswordChange, c.Refuse) {
 		errs = append(errs, m.Validate())
 	}
 	for _, e := range c.TokenEndpoints {
