@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 
 // Client asks a running gateway.
 type Client struct {
-	socket string
-	http   http.Client
+	at   string // for people
+	base string
+	http http.Client
+	hint string
 }
 
 // clientTimeout is longer than a store that is away may take.
@@ -27,33 +30,41 @@ func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
-	return &Client{socket, http.Client{Timeout: clientTimeout, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return newClient(socket, "http://stepgate", &http.Transport{DialContext: dial},
+		"the gateway has to run, and this command as the same user or as root; if its configuration names another admin_socket, say so with --socket")
 }
 
-// CreateUser is Service.CreateUser.
-func (c *Client) CreateUser(ctx context.Context, realm, name string) (i Invitation, err error) {
-	return i, c.do(ctx, http.MethodPost, usersPath, person{realm, name}, &i)
+// NewTLSClient asks the one that listens at an address, by a certificate.
+func NewTLSClient(address string, c *tls.Config) *Client {
+	return newClient(address, "https://"+address, &http.Transport{TLSClientConfig: c},
+		"the gateway has to run with admin_tls at this address, and to know who signed your certificate")
 }
 
-// RenewLink is Service.RenewLink.
-func (c *Client) RenewLink(ctx context.Context, realm, name string) (i Invitation, err error) {
-	return i, c.do(ctx, http.MethodPost, linkPath, person{realm, name}, &i)
+func newClient(at, base string, by *http.Transport, hint string) *Client {
+	by.DisableKeepAlives = true
+	return &Client{at: at, base: base, hint: hint, http: http.Client{Timeout: clientTimeout, Transport: by}}
 }
 
-// Users is Service.Users.
-func (c *Client) Users(ctx context.Context, realm string) (all []User, err error) {
-	return all, c.do(ctx, http.MethodGet, usersPath+"?realm="+url.QueryEscape(realm), nil, &all)
+// Look asks for what a path shows: a GET of the routes.
+func (c *Client) Look(ctx context.Context, path string, query url.Values, out any) error {
+	return c.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, out)
 }
 
-func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
+// Change asks for a change: a POST of the routes.
+func (c *Client) Change(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://stepgate"+path, bytes.NewReader(body))
+	return c.do(ctx, http.MethodPost, path, body, out)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
+	r.Header.Set("Content-Type", "application/json")
 	res, err := c.http.Do(r)
 	if err != nil {
 		return c.unreachable(err)
@@ -78,10 +89,13 @@ func refused(status string, answer []byte) error {
 }
 
 func (c *Client) unreachable(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return fmt.Errorf("%s: %w: the gateway has to run, and this command as the same user or as root; "+
-		"if its configuration names another admin_socket, say so with --socket", c.socket, err)
+	return fmt.Errorf("%s: %w: %s", c.at, err, c.hint)
 }

@@ -10,19 +10,23 @@ import (
 	"time"
 )
 
-// Server answers on a socket. It outlives the services that it asks: each
+// Server answers administrators. It outlives the services that it asks: each
 // configuration brings its own.
 type Server struct {
-	socket *socket
 	http   *http.Server
+	who    func(*http.Request) (Caller, error)
+	remove func() error // what is left when it is closed
 	served sync.WaitGroup
 
 	mu   sync.Mutex
-	uses []*use // the last one counts that has a service
+	uses []*Use // the last one counts that has a service
 }
 
-// use is one configuration's service, nil until its stores are there.
-type use struct{ service func() *Service }
+// Use is what one configuration brings.
+type Use struct {
+	Service      func() *Service // nil until its stores are there
+	Certificates Certificates    // of a server over TLS
+}
 
 // Serve listens on a socket until Close.
 func Serve(path string) (*Server, error) {
@@ -30,58 +34,85 @@ func Serve(path string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{socket: socket}
-	s.http = &http.Server{Handler: http.HandlerFunc(s.answer), ConnContext: withPeer,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second}
-	s.served.Go(func() { _ = s.http.Serve(socket) })
+	s := newServer(peerOf, socket.remove)
+	s.http.ConnContext = withPeer
+	s.serve(socket)
 	return s, nil
 }
 
-// Close stops listening and removes the socket's file.
+func newServer(who func(*http.Request) (Caller, error), remove func() error) *Server {
+	s := &Server{who: who, remove: remove}
+	s.http = &http.Server{Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	return s
+}
+
+func (s *Server) serve(l net.Listener) { s.served.Go(func() { _ = s.http.Serve(l) }) }
+
+// Close stops listening and removes what stands for it.
 func (s *Server) Close() error {
 	err := s.http.Close()
 	s.served.Wait()
-	return errors.Join(err, s.socket.remove())
+	return errors.Join(err, s.remove())
 }
 
 // Use makes a service the one that counts as soon as it is there, until the
 // next one is, or stop is called.
-func (s *Server) Use(service func() *Service) (stop func()) {
+func (s *Server) Use(u Use) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mine := &use{service}
+	mine := &u
 	s.uses = append(s.uses, mine)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.uses = slices.DeleteFunc(s.uses, func(other *use) bool { return other == mine })
+		s.uses = slices.DeleteFunc(s.uses, func(other *Use) bool { return other == mine })
 	}
 }
 
-func (s *Server) service() *Service {
+// use is the one that counts: the newest, if none has a service.
+func (s *Server) use() Use {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range slices.Backward(s.uses) {
-		if svc := u.service(); svc != nil {
-			return svc
+		if u.Service() != nil {
+			return *u
 		}
 	}
-	return nil
+	if len(s.uses) == 0 {
+		return Use{Service: func() *Service { return nil }}
+	}
+	return *s.uses[len(s.uses)-1]
 }
 
-var errNotReady = errors.New("the gateway's stores are not there yet: try again in a moment, and see its log")
+var (
+	errNotReady = errors.New("the gateway's stores are not there yet: try again in a moment, and see its log")
+	errBrowser  = errors.New("this is for programs: no page of any site may ask for it")
+)
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	from, _ := r.Context().Value(peerKey{}).(peer)
-	svc := s.service()
+	by, err := s.who(r)
+	svc := s.use().Service()
 	switch {
-	case from.err != nil:
-		refuse(w, http.StatusForbidden, from.err)
+	case err != nil:
+		refuse(w, http.StatusForbidden, err)
+	case fromBrowser(r):
+		refuse(w, http.StatusForbidden, errBrowser)
 	case svc == nil:
 		refuse(w, http.StatusServiceUnavailable, errNotReady)
 	default:
-		routes(svc, from.caller).ServeHTTP(w, r)
+		handler(svc, by).ServeHTTP(w, r)
 	}
+}
+
+// fromBrowser tells requests that a browser sends, perhaps with the
+// certificate of an administrator who looks at somebody else's page: these
+// headers no page can leave out (Fetch, section 3.2; Fetch Metadata).
+func fromBrowser(r *http.Request) bool {
+	return slices.ContainsFunc([]string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Referer"}, func(name string) bool {
+		_, sent := r.Header[name]
+		return sent
+	})
 }
 
 // peer is who opened a connection, or why nobody may.
@@ -95,4 +126,12 @@ type peerKey struct{}
 func withPeer(ctx context.Context, c net.Conn) context.Context {
 	caller, err := callerOf(c)
 	return context.WithValue(ctx, peerKey{}, peer{caller, err})
+}
+
+func peerOf(r *http.Request) (Caller, error) {
+	from, ok := r.Context().Value(peerKey{}).(peer)
+	if !ok {
+		return "", errors.New("nobody knows who asks")
+	}
+	return from.caller, from.err
 }

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -30,23 +31,41 @@ func serve(t *testing.T, path string) *admin.Server {
 	return s
 }
 
+// asked is a client as the tests use it.
+type asked struct{ *admin.Client }
+
+func (c asked) users(t *testing.T) ([]admin.User, error) {
+	t.Helper()
+	var page admin.Page
+	err := c.Look(t.Context(), "/v1/users", url.Values{"realm": {"staff"}}, &page)
+	return page.Users, err
+}
+
+func (c asked) make(t *testing.T, path, name string) (i admin.Invitation, err error) {
+	t.Helper()
+	err = c.Change(t.Context(), path, at("staff", name), &i)
+	return i, err
+}
+
+func on(socket string) asked { return asked{admin.NewClient(socket)} }
+
 func TestPasswordUsersOverTheSocket(t *testing.T) {
 	path := filepath.Join(folder(t), "deep", "admin.sock")
 	s, o := serve(t, path), newOffice(t)
-	client := admin.NewClient(path)
-	_, err := client.Users(t.Context(), "staff")
+	client := on(path)
+	_, err := client.users(t)
 	mustFail(t, err, "not there yet")
-	stop := s.Use(func() *admin.Service { return o.Service })
-	i, err := client.CreateUser(t.Context(), "staff", "ali/ce ü")
+	stop := s.Use(admin.Use{Service: func() *admin.Service { return o.Service }})
+	i, err := client.make(t, "/v1/users", "ali/ce ü")
 	must(t, err)
 	if o.owner(t, i) != "ali/ce ü" {
 		t.Errorf("%+v", i)
 	}
-	_, err = client.CreateUser(t.Context(), "staff", "ali/ce ü")
+	_, err = client.make(t, "/v1/users", "ali/ce ü")
 	mustFail(t, err, "there is a person of this name")
-	_, err = client.RenewLink(t.Context(), "staff", "ali/ce ü")
+	_, err = client.make(t, "/v1/users/link", "ali/ce ü")
 	mustFail(t, err, "try again after 2026-12-01T09:01:00Z")
-	users, err := client.Users(t.Context(), "staff")
+	users, err := client.users(t)
 	must(t, err)
 	if len(users) != 1 || users[0].Name != "ali/ce ü" {
 		t.Errorf("%+v", users)
@@ -59,7 +78,7 @@ func TestPasswordUsersOverTheSocket(t *testing.T) {
 		t.Errorf("the trail names %q, not %q", trail[0].Reasons[0].Detail, want)
 	}
 	stop()
-	_, err = client.Users(t.Context(), "staff")
+	_, err = client.users(t)
 	mustFail(t, err, "not there yet")
 }
 
@@ -74,23 +93,23 @@ func mustFail(t *testing.T, err error, saying string) {
 func TestPasswordSocketAcrossReloads(t *testing.T) {
 	path := filepath.Join(folder(t), "a.sock")
 	s, before, after := serve(t, path), newOffice(t), newOffice(t)
-	client := admin.NewClient(path)
+	client := on(path)
 	seen := func(what string, want int) {
 		t.Helper()
-		if users, err := client.Users(t.Context(), "staff"); err != nil || len(users) != want {
+		if users, err := client.users(t); err != nil || len(users) != want {
 			t.Errorf("%s: %v, %v", what, users, err)
 		}
 	}
-	_, err := before.CreateUser(t.Context(), root, "staff", "alice")
+	_, err := before.create(t, "staff", "alice")
 	must(t, err)
 	ready := false
-	stopBefore := s.Use(func() *admin.Service { return before.Service })
-	stopAfter := s.Use(func() *admin.Service {
+	stopBefore := s.Use(admin.Use{Service: func() *admin.Service { return before.Service }})
+	stopAfter := s.Use(admin.Use{Service: func() *admin.Service {
 		if ready {
 			return after.Service
 		}
 		return nil
-	})
+	}})
 	seen("the new one's stores are not there", 1)
 	ready = true
 	seen("they are", 0)
@@ -144,7 +163,7 @@ func TestPasswordSocketOfADeadProcess(t *testing.T) {
 	dead.SetUnlinkOnClose(false)
 	must(t, dead.Close())
 	s := serve(t, path)
-	_, err = admin.NewClient(path).Users(t.Context(), "staff")
+	_, err = on(path).users(t)
 	mustFail(t, err, "not there yet")
 	_, err = admin.Serve(path)
 	mustFail(t, err, "in use by another process")
@@ -153,7 +172,7 @@ func TestPasswordSocketOfADeadProcess(t *testing.T) {
 	if err == nil {
 		t.Error("the file is left behind")
 	}
-	_, err = admin.NewClient(path).Users(t.Context(), "staff")
+	_, err = on(path).users(t)
 	mustFail(t, err, "the gateway has to run")
 }
 

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 func mustAnswer(t *testing.T, socket string) os.FileInfo {
 	t.Helper()
-	if _, err := admin.NewClient(socket).Users(t.Context(), "demo"); err != nil {
+	if err := admin.NewClient(socket).Look(t.Context(), "/v1/users", url.Values{"realm": {"demo"}}, new(admin.Page)); err != nil {
 		t.Fatal(err)
 	}
 	file, err := os.Lstat(socket)
@@ -60,7 +61,7 @@ func TestPasswordSocketWithoutAPlace(t *testing.T) {
 // People can only be invited to a realm that has the page.
 func TestPasswordUsersNeedThePage(t *testing.T) {
 	g := newGate(t)
-	_, err := admin.NewClient(g.data("admin.sock")).CreateUser(t.Context(), "demo", "alice")
+	err := admin.NewClient(g.data("admin.sock")).Change(t.Context(), "/v1/users", admin.Whom{Realm: "demo", Name: "alice"}, new(admin.Invitation))
 	if err == nil {
 		t.Fatal("she was made")
 	}

@@ -60,6 +60,9 @@ type App struct {
 	// gateway, and root, can open it. Default: stepgate/admin.sock in Caddy's
 	// data directory.
 	AdminSocket string `json:"admin_socket,omitempty"`
+	// AdminTLS is how administrators reach the gateway from other machines.
+	// Default: not at all.
+	AdminTLS *AdminTLS `json:"admin_tls,omitempty"`
 	// Overlay is a directory whose templates, style, logo and texts replace
 	// the embedded ones.
 	Overlay string `json:"overlay,omitempty"`
@@ -102,7 +105,7 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	a.dir = filepath.Join(caddy.AppDataDir(), "stepgate")
 	a.Brand = cmp.Or(a.Brand, "Stepgate")
 	a.NearSessions = cmp.Or(a.NearSessions, sessions.NearByDefault)
-	if err := errors.Join(a.checkFactors(), a.Policy.check(), a.checkDemands(a.Policy.Demands), a.checkRealms(), a.checkStores(), a.checkMessages(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
+	if err := errors.Join(a.checkFactors(), a.Policy.check(), a.checkDemands(a.Policy.Demands), a.checkRealms(), a.checkStores(), a.checkMessages(), checkNear(a.NearSessions), checkSocket(a.AdminSocket), a.AdminTLS.check(), a.checkFiles(), a.checkKeysShared(), a.storage.check()); err != nil {
 		return err
 	}
 	a.pages, err = templates.New(templates.Options{Brand: a.Brand, Help: a.Help, Base: gateway.Base, Overlay: a.Overlay})
@@ -128,7 +131,10 @@ func (a *App) replace() (err error) {
 	if a.Mail, err = a.Mail.filled(by); err != nil {
 		return err
 	}
-	a.SMS, err = a.SMS.filled(by)
+	if a.SMS, err = a.SMS.filled(by); err != nil {
+		return err
+	}
+	a.AdminTLS, err = a.AdminTLS.filled(by)
 	return err
 }
 
@@ -155,6 +161,9 @@ func checkNear(n int) error {
 
 // checkFiles reads what must be readable when stores are opened.
 func (a *App) checkFiles() error {
+	if err := a.AdminTLS.checkFiles(); err != nil {
+		return err
+	}
 	if a.Sessions != nil && a.Sessions.Redis != nil {
 		if _, _, err := a.Sessions.Redis.TLS.load(); err != nil {
 			return err
@@ -217,7 +226,7 @@ func (a *App) Start() error {
 	if err := a.openCourier(); err != nil {
 		return err
 	}
-	if err := a.openAdmin(s); err != nil {
+	if err := a.openAdmin(s, live, ring); err != nil {
 		return err
 	}
 	return a.bringUp(func(ctx context.Context) error {

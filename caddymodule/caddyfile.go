@@ -31,7 +31,7 @@ type words map[string]reader
 // repeats are the words that may stand more than once in a block: what they
 // say adds up. All others would silently replace what stands above them.
 var repeats = []string{"protect", "public", "logout", "refuse", "bypass", "field", "login", "success", "failure",
-	"session_cookie", "session_header", "session_token", "session_field", "session_message", "problem",
+	"session_cookie", "session_header", "session_token", "session_field", "session_message", "problem", "password_change",
 	"first_factor", "allow", "group", "realm", "header"}
 
 // block reads a block of words, if one follows. A misspelt word is an error
@@ -137,6 +137,7 @@ func duration(into *caddy.Duration) reader {
 //		help    TEXT
 //		overlay DIRECTORY
 //		admin_socket PATH
+//		admin_tls ADDRESS {…}
 //		sessions redis ADDRESS… {…}
 //		accounts postgres DSN {…}
 //		mail HOST:PORT {…}
@@ -161,6 +162,7 @@ func parseGlobal(d *caddyfile.Dispenser, before any) (any, error) {
 		"keys":         one(&app.Keys),
 		"help":         one(&app.Help),
 		"overlay":      one(&app.Overlay),
+		"admin_tls":    func(d *caddyfile.Dispenser) error { return parseAdminTLS(d, app) },
 		"admin_socket": checked(one(&app.AdminSocket), func() error { return checkSocket(app.AdminSocket) }),
 		"policy":       func(d *caddyfile.Dispenser) error { return parsePolicy(d, &app.Policy, &all) },
 		"realm":        func(d *caddyfile.Dispenser) error { return parseRealm(d, app, &all) },

@@ -46,8 +46,8 @@ func Commands() []caddycmd.Command {
 		},
 		{
 			Name:      "users",
-			Usage:     "create|link|list",
-			Short:     "Manages the people of `first_factor password`",
+			Usage:     "COMMAND",
+			Short:     "Helps people: lists, resets, locks, and makes those of `first_factor password`",
 			CobraFunc: usersCommand,
 		},
 		{
