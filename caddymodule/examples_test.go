@@ -17,7 +17,7 @@ func TestCaddyfileExample(t *testing.T) {
 	text := readFile(t, "../Caddyfile.example")
 	t.Setenv("OIDC_SECRET", "what the provider gave")
 	mustBeFormatted(t, text)
-	full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc|(?:sessions|accounts) \w+ |\t|\}$)`).ReplaceAllString(text, "\t\t$1")
+	full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc|(?:sessions|accounts) \w+ |admin_tls |\t|\}$)`).ReplaceAllString(text, "\t\t$1")
 	t.Run("as_it_is", func(t *testing.T) { mustValidate(t, text) })
 	t.Run("with_all_options", func(t *testing.T) { // those that need files are comments
 		if full == text {
@@ -49,6 +49,10 @@ func allWords(t *testing.T) (all []string) {
 	for _, text := range []string{
 		"{\nstepgate {\n?\n}\n}\n",
 		"{\nstepgate {\npolicy {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nrealm a {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nrealm a {\npolicy {\n?\n}\n}\n}\n}\n",
+		"{\nstepgate {\nrealm a {\npolicy {\ngroup a {\n?\n}\n}\n}\n}\n}\n",
+		"{\nstepgate {\nadmin_tls :1 {\n?\n}\n}\n}\n",
 		"{\nstepgate {\nsessions redis a:1 {\n?\n}\n}\n}\n",
 		"{\nstepgate {\nsessions redis a:1 {\nsentinel a {\n?\n}\n}\n}\n}\n",
 		"{\nstepgate {\nsessions redis a:1 {\ntls {\n?\n}\n}\n}\n}\n",

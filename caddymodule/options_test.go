@@ -31,6 +31,7 @@ func TestJSONEqualsCaddyfile(t *testing.T) {
 	t.Setenv("SECRET", "hunter2")
 	t.Setenv("REDIS", "r1")
 	t.Setenv("PROXY", "10.1.2.3")
+	t.Setenv("ADMIN_HOST", "10.1.2.3")
 	goldenInputs(t, func(t *testing.T, input string) {
 		input = strings.ReplaceAll(input, "/etc/stepgate", etc)
 		input = strings.ReplaceAll(input, "/srv/pages", etc+"/pages")
@@ -197,7 +198,20 @@ func TestJSONRefused(t *testing.T) {
 		"unknown_group":       {`"name":"a","realm":"staff","allow_groups":["it","ops"],` + console, `{"realms":{"staff":{"groups":{"it":["bob"]}}}}`, "nobody can be in group ops"},
 		"two_claims":          {`"name":"a","first_factor":[{"jwt":{"issuer":"https://i","audience":["a"],"jwks":"https://i/keys","subject":"preferred_username"}},{"oidc":{"issuer":"https://i","client_id":"a","client_secret":"b"}}]`, `{}`, "named by sub here and by preferred_username elsewhere"},
 		"link_no_origin":      {`"name":"a","realm":"staff",` + console, `{"realms":{"staff":{"link":true}}}`, "origin: the sites of realm staff are linked"},
-		"app_factor":          {`"name":"a",` + console, `{"factors":["sms"]}`, "it has totp"},
+		"app_factor":          {`"name":"a",` + console, `{"factors":["push"]}`, "there is no factor"},
+		"app_sms":             {`"name":"a",` + console, `{"factors":["sms"]}`, "factors: codes by sms need a provider"},
+		"app_realm_policy":    {`"name":"a",` + console, `{"realms":{"s":{"policy":{"enroll":"never"}}}}`, "realm s: enroll: "},
+		"app_rp_id":           {`"name":"a",` + console, `{"realms":{"s":{"rp_id":"com"}}}`, "realm s: rp_id: "},
+		"app_group_unknown":   {`"name":"a",` + console, `{"realms":{"s":{"policy":{"groups":{"it":{"locked":true}}}}}}`, "realm s: group it: the realm has none"},
+		"app_group_nothing":   {`"name":"a",` + console, `{"realms":{"s":{"groups":{"it":[]},"policy":{"groups":{"it":null}}}}}`, "group it: say what is asked"},
+		"app_group_email":     {`"name":"a",` + console, `{"realms":{"s":{"groups":{"it":[]},"policy":{"groups":{"it":{"factors":["email"],"locked":true}}}}}}`, "email never counts"},
+		"app_group_factor":    {`"name":"a",` + console, `{"realms":{"s":{"groups":{"it":[]},"policy":{"groups":{"it":{"factors":["sms"]}}}}}}`, "group it: login_protection: sms counts here"},
+		"app_policy_factor":   {`"name":"a",` + console, `{"policy":{"factors":["sms"]}}`, "login_protection: sms counts here"},
+		"policy_factor":       {`"name":"a","policy":{"factors":["email"]},` + console, `{}`, "login_protection: email counts here"},
+		"policy_enroll":       {`"name":"a","policy":{"enroll":"contact"},` + console, `{}`, "needs a way out"},
+		"policy_trust":        {`"name":"a","policy":{"trust_browser":"1"},` + console, `{}`, "trust_browser: "},
+		"password_change":     {`"name":"a","first_factor":[{"console":{"preset":"dokuwiki","password_change":[{}]}}]`, `{}`, "the rule matches everything"},
+		"rp_id_elsewhere":     {`"name":"a","realm":"s","origin":"https://example.org",` + console, `{"realms":{"s":{"rp_id":"example.com"}}}`, "origin: example.org is not within"},
 		"app_policy":          {`"name":"a",` + console, `{"policy":{"login_protection":"off"}}`, "it has required"},
 		"app_keys":            {`"name":"a",` + console, `{"keys":"/nonsense"}`, "keys new"},
 		"app_overlay":         {`"name":"a",` + console, `{"overlay":"/nonsense"}`, "overlay"},
