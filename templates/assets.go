@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -22,11 +23,19 @@ type asset struct {
 
 func loadAssets(base string, files layers) assets {
 	a := assets{files: map[string]asset{}}
-	style := append(files.own("style.css"), files.either("style.css", nil)...)
+	style := append(squeezed(files.own("style.css")), files.either("style.css", nil)...)
 	a.style = a.add(base, "style.css", "text/css; charset=utf-8", style)
 	a.logo = a.add(base, "logo.svg", "image/svg+xml", files.either("logo.svg", files.own("logo.svg")))
 	a.favicon = a.add(base, "favicon.svg", "image/svg+xml", files.either("favicon.svg", files.own("logo.svg")))
 	return a
+}
+
+// spacing is what our own style has for those who read it.
+var spacing = regexp.MustCompile(`/\*[^*]*\*/|\s*([{};,])\s*|(:) `)
+
+// squeezed is the style without it: every page loads it.
+func squeezed(style []byte) []byte {
+	return spacing.ReplaceAll(style, []byte("$1$2"))
 }
 
 func (a assets) add(base, name, contentType string, body []byte) string {

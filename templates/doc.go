@@ -17,8 +17,10 @@
 //	favicon.svg        the icon of the tab; without it the logo
 //	texts.en.json      texts to replace, by key
 //	texts.zh.json
-//	pages/NAME.html    a page to replace: challenge, enroll, notice, signin,
-//	                   password, newpassword, link,
+//	pages/NAME.html    a page to replace: challenge, sentcode, passkey, recovery,
+//	                   ticket, stuck, requestfiled; enroll, enrollpasskey,
+//	                   enrollcontact, enrollsent; notice, signin, signout,
+//	                   password, newpassword, link;
 //	                   layout (the frame around all), parts (what they share)
 //
 // Style. Since the overlay's style.css comes last, a house style is often no
@@ -30,9 +32,10 @@
 //	}
 //
 // The properties stand at the top of the built-in file. The body has the
-// classes "challenge", "challenge locked", "enroll", "enroll expired", and
-// "notice" with "good", "info" or "stop". Styles can load nothing from
-// elsewhere; the Content-Security-Policy forbids it.
+// name of its page for a class, with it "locked" while nothing is taken,
+// "expired" for an old key, and "good", "info" or "stop" for a notice.
+// Styles can load nothing from elsewhere; the Content-Security-Policy forbids
+// it.
 //
 // Texts. The files are JSON objects of strings. They may hold any of the keys
 // of the built-in files; a key that does not exist is an error, and so is a
@@ -45,8 +48,16 @@
 // sees a [Page], whose View is one of the types that are named after the pages.
 // Forms have to keep their fields:
 //
-//	POST {{.Base}}/challenge   challenge={{.View.ID}} and code, or code1 and
-//	                           code2, or fresh=1 for a new key
+//	POST to the page itself    challenge={{.View.ID}} and what the page asks for:
+//	                           code; code1 and code2, or fresh=1 for a new
+//	                           key; address; name; answer and failure of a
+//	                           passkey; trust=1 to trust this browser
+//	                           do=send    send a code; kind=sms or email
+//	                                      where several could be asked
+//	                           do=again   another number or address
+//	                           do=enable  use it as a factor
+//	                           do=file    file a request without a code
+//	GET of the page itself     id={{.View.ID}}, factor: another way, or "stuck"
 //	POST {{.Base}}/cancel      challenge={{.View.ID}}
 //	POST {{.Base}}/signin/password?return={{.View.Return}}   name, password
 //	POST {{.Base}}/signin/password/link     ticket; with password1, password2

@@ -33,7 +33,14 @@ func (w FactorWay) URL(id string) string { return "?id=" + id + "&factor=" + w.F
 // Locked tells whether nothing is taken at the moment.
 func (a Asking) Locked() bool { return !a.LockedUntil.IsZero() }
 
+// Inside tells whether somebody asks who is signed in already: the way back is
+// to the security page.
+func (a Asking) Inside() bool { return a.Purpose == "step_up" || a.Purpose == "manage" }
+
 func (a Asking) retryAt() time.Time { return a.LockedUntil }
+
+// binding is a page on which something new is bound.
+type binding interface{ binds() bool }
 
 // Challenge asks for one code of a bound authenticator.
 type Challenge struct {
@@ -65,6 +72,8 @@ func (SentCode) page() string { return "sentcode" }
 func (s SentCode) ResendIn(now time.Time) int {
 	return max(0, int(s.ResendAt.Sub(now).Seconds()+0.999))
 }
+
+func (s SentCode) binds() bool { return s.Why == "bind" }
 
 // PasskeyCheck asks for a passkey.
 type PasskeyCheck struct {
@@ -110,6 +119,8 @@ type EnrollPasskey struct {
 
 func (EnrollPasskey) page() string { return "enrollpasskey" }
 
+func (EnrollPasskey) binds() bool { return true }
+
 // EnrollContact asks for the number or address to which codes are sent from
 // now on.
 type EnrollContact struct {
@@ -120,6 +131,8 @@ type EnrollContact struct {
 
 func (EnrollContact) page() string { return "enrollcontact" }
 
+func (EnrollContact) binds() bool { return true }
+
 // EnrollSent asks whether a contact, which was just proved, shall be a factor.
 type EnrollSent struct {
 	Asking
@@ -128,3 +141,5 @@ type EnrollSent struct {
 }
 
 func (EnrollSent) page() string { return "enrollsent" }
+
+func (EnrollSent) binds() bool { return true }

@@ -81,7 +81,7 @@ func (s *Set) switches(current speech, back string, v View) []Switch {
 // back is where a change of language leads from the page that answers r: to
 // itself where a GET shows it again, else to the challenge.
 func (s *Set) back(r *http.Request) string {
-	own := strings.HasPrefix(r.URL.Path, s.options.Base+"/signin/")
+	own := strings.HasPrefix(r.URL.Path, s.options.Base+"/signin/") || r.URL.Path == s.options.Base+"/challenge"
 	if own || r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return localPath(r.RequestURI)
 	}

@@ -64,11 +64,23 @@ func (l speech) facts(a Announcement) string {
 	return join("\n",
 		l.fact("fact.account", account(a.Account, fullName)),
 		l.fact("fact.site", harmless(a.Site, fullName)),
-		l.fact("fact.detail", harmless(a.Detail, fullName)),
+		l.fact(a.Kind.detail(), harmless(a.Detail, fullName)),
 		l.fact("fact.at", l.plainMoment(a.At)),
 		l.fact("fact.until", l.plainMoment(a.Until)),
 		l.fact("fact.network", harmless(a.Network, fullName)),
 		l.fact("fact.browser", harmless(a.Browser, fullName)))
+}
+
+// detail is the text that says what the detail is.
+func (k AnnouncementKind) detail() string {
+	switch k {
+	case AnnounceRecoveryUsed:
+		return "fact.left"
+	case AnnounceRequestFiled, AnnounceRequestApproved, AnnounceRequestRefused:
+		return "fact.reference"
+	default:
+		return "fact.detail"
+	}
 }
 
 func (l speech) fact(key, value string) string {

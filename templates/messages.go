@@ -36,7 +36,9 @@ type Announcement struct {
 	Until   time.Time // when it takes effect, for what is planned; zero otherwise
 	Network string    // where from, cut; "" where nobody's browser did it
 	Browser string    // its label
-	Detail  string    // the name of a factor, a masked contact, an administrator's reference
+	// Detail is the name of a factor or a masked contact; how many recovery
+	// codes are left; the reference of a request.
+	Detail string
 }
 
 // AnnouncementKind is what happened.

@@ -100,13 +100,25 @@ func (l layers) either(name string, otherwise []byte) []byte {
 	return otherwise
 }
 
+// pageNames are all pages; views name theirs.
+func pageNames() (all []string) {
+	files, _ := fs.Glob(embedded, "pages/*.html") // fails only on a malformed pattern
+	for _, file := range files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "pages/"), ".html")
+		if name != "layout" && name != "parts" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
 // parse makes the templates of every page in every language. A template is
 // named after its file, for messages to name it too.
 func parse(files layers, languages []speech) (map[string]map[string]*template.Template, error) {
 	pages := map[string]map[string]*template.Template{}
 	for _, l := range languages {
 		pages[l.Code] = map[string]*template.Template{}
-		for _, name := range []string{"challenge", "enroll", "notice", "signin", "signout", "password", "link", "newpassword"} {
+		for _, name := range pageNames() {
 			t, err := parsePage(files, l, name)
 			if err != nil {
 				return nil, fmt.Errorf("templates: %w", err)

@@ -44,7 +44,7 @@ func TestOverlayReplaces(t *testing.T) {
 		t.Error("page not replaced")
 	}
 	style := string(s.assets.files[s.assets.style].body)
-	if !strings.HasPrefix(style, string(embeddedFile(t, "style.css"))) || !strings.HasSuffix(style, "#00695c }") {
+	if !strings.HasPrefix(style, string(squeezed(embeddedFile(t, "style.css")))) || !strings.HasSuffix(style, "#00695c }") {
 		t.Error("style is not ours followed by the overlay's")
 	}
 	if s.assets.style == newSet(t, "").assets.style {
@@ -96,6 +96,15 @@ func TestBrokenOverlayNamesFileAndLine(t *testing.T) {
 	}
 	if _, err := New(Options{Base: base, Overlay: filepath.Join(t.TempDir(), "missing")}); err == nil {
 		t.Error("a missing directory was accepted")
+	}
+}
+
+// What a browser understands stays as it is.
+func TestSqueezedStyle(t *testing.T) {
+	got := string(squeezed([]byte("/* why */\n:lang(zh) body, a:hover > b { margin: 0 .5rem;\n\tfont: 1rem/1.6 \"Segoe UI\", sans-serif }\n@media (max-width: 30rem) {\n\t.a .b { width: calc(1rem - 2px) }\n}\n")))
+	want := ":lang(zh) body,a:hover > b{margin:0 .5rem;font:1rem/1.6 \"Segoe UI\",sans-serif}@media (max-width:30rem){.a .b{width:calc(1rem - 2px)}}"
+	if strings.TrimSpace(got) != want {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -78,14 +78,10 @@ type Page struct {
 	View                 View
 }
 
-// Class is the class of the body: "challenge", "enroll expired", "notice
-// stop", for styles that treat a page differently.
+// Class is the class of the body: "challenge", "passkey locked", "enroll
+// expired", "notice stop", for styles that treat a page differently.
 func (p Page) Class() string {
 	switch v := p.View.(type) {
-	case Challenge:
-		if v.Locked() {
-			return "challenge locked"
-		}
 	case Enroll:
 		if v.Expired {
 			return "enroll expired"
@@ -93,7 +89,17 @@ func (p Page) Class() string {
 	case Notice:
 		return "notice " + v.Tone()
 	}
+	if v, ok := p.View.(interface{ Locked() bool }); ok && v.Locked() {
+		return p.View.page() + " locked"
+	}
 	return p.View.page()
+}
+
+// Binds tells whether the page binds something new, so that other ways are
+// such as can be set up.
+func (p Page) Binds() bool {
+	v, ok := p.View.(binding)
+	return ok && v.binds()
 }
 
 // Switch is one other language that a person can change to.
@@ -102,6 +108,9 @@ type Switch struct{ Lang, Name, URL string }
 func (s *Set) render(l speech, back string, f Frame, v View) ([]byte, error) {
 	t := s.pages[l.Code][v.page()]
 	var b bytes.Buffer
+	if _, ok := v.(RequestFiled); ok {
+		f.Reference = "" // of two, people would quote the wrong one
+	}
 	err := t.Execute(&b, Page{
 		Frame: f, View: v,
 		Brand: s.options.Brand, Help: s.options.Help, Base: s.options.Base,
