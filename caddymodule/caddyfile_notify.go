@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -20,11 +21,12 @@ import (
 //		timeout  10s
 //	}
 func parseMail(d *caddyfile.Dispenser, app *App) error {
-	word, m := d.Token(), new(Mail)
-	app.Mail = m
-	if err := one(&m.Address)(d); err != nil {
-		return err
+	word, args := d.Token(), d.RemainingArgs()
+	if len(args) != 1 {
+		return d.Err("mail takes one server with its port, as `mail smtp.example.com:587`; all else stands in its block")
 	}
+	m := &Mail{SMTP: notify.SMTP{Address: args[0]}}
+	app.Mail = m
 	err := block(d, "mail", words{
 		"from":     one(&m.From),
 		"username": one(&m.Username),
@@ -46,7 +48,7 @@ func parseMail(d *caddyfile.Dispenser, app *App) error {
 //	sms aliyun {…}
 func parseSMS(d *caddyfile.Dispenser, app *App) error {
 	word, args := d.Token(), d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
+	if len(args) != 1 || smsBlock(args[0]) == "ADDRESS" && !strings.Contains(args[0], "://") && !placeheld(args[0]) {
 		return d.Err("sms takes one provider: the address of its interface, as `sms https://sms.example.com/send`, or a preset, which are twilio and aliyun")
 	}
 	s := new(SMS)
@@ -120,7 +122,7 @@ func templateWords(t *notify.HTTPTemplate) words {
 func parseSMSHeader(d *caddyfile.Dispenser, t *notify.HTTPTemplate) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Errf("header takes a name and a value, as `header Authorization \"Bearer {env.SMS_TOKEN}\"`, not %d arguments; quote a value with blanks", len(args))
+		return d.Err("header takes a name and a value, as `header Authorization \"Bearer {env.SMS_TOKEN}\"`; quote a value with blanks")
 	}
 	if t.Headers == nil {
 		t.Headers = make(map[string]string)

@@ -283,7 +283,7 @@ func TestTryIsBounded(t *testing.T) {
 		time.Sleep(3*time.Second - 1)
 		synctest.Wait()
 		before := m.of("unclear")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if before != 0 || m.of("unclear") != 1 {
 			t.Errorf("%d, then %v", before, m.got)

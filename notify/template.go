@@ -59,7 +59,7 @@ func (t *HTTPTemplate) Validate() error {
 	case method == http.MethodGet && t.Body != "":
 		return errors.New("body: a GET has none: put the placeholders into the query of the address, or use POST")
 	case !strings.Contains(t.URL+t.Body, "{sms.number}") && !strings.Contains(t.URL+t.Body, "{sms.digits}"):
-		return errors.New("body: say where the number stands, as `body \"{\\\"to\\\":\\\"{sms.number}\\\",\\\"text\\\":\\\"{sms.text}\\\"}\"`")
+		return errors.New("body: say where the number stands, as {sms.number} in {\"to\":\"{sms.number}\",\"text\":\"{sms.text}\"}")
 	case !strings.Contains(t.URL+t.Body, "{sms.text}") && !strings.Contains(t.URL+t.Body, "{sms.code}"):
 		return errors.New("body: say where the text stands, as {sms.text}, or the code alone, as {sms.code}")
 	}
