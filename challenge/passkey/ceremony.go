@@ -20,15 +20,16 @@ const (
 // ceremony is what lies in the store between the options and the answer.
 type ceremony struct {
 	Purpose purpose              `json:"purpose"`
+	Owner   []byte               `json:"owner"` // the Holder's own handle, which its first key may not have
 	Session webauthn.SessionData `json:"session"`
 }
 
-func begun(options any, to purpose, s *webauthn.SessionData) (json.RawMessage, []byte, error) {
+func begun(options any, to purpose, h Holder, s *webauthn.SessionData) (json.RawMessage, []byte, error) {
 	public, err := json.Marshal(options)
 	if err != nil {
 		return nil, nil, &Error{Unusable, err}
 	}
-	kept, err := json.Marshal(ceremony{to, *s})
+	kept, err := json.Marshal(ceremony{to, h.Handle, *s})
 	if err != nil {
 		return nil, nil, &Error{Unusable, err}
 	}
@@ -37,9 +38,9 @@ func begun(options any, to purpose, s *webauthn.SessionData) (json.RawMessage, [
 
 // resume takes a ceremony up again. Whose it is, for what, where and until
 // when is asked here, before a look at the answer.
-func (p Party) resume(h Holder, to purpose, kept, answer []byte) (*webauthn.WebAuthn, []webauthn.Credential, webauthn.SessionData, error) {
-	refuse := func(k Kind, err error) (*webauthn.WebAuthn, []webauthn.Credential, webauthn.SessionData, error) {
-		return nil, nil, webauthn.SessionData{}, &Error{k, err}
+func (p Party) resume(h Holder, to purpose, kept, answer []byte) (*webauthn.WebAuthn, person, webauthn.SessionData, error) {
+	refuse := func(k Kind, err error) (*webauthn.WebAuthn, person, webauthn.SessionData, error) {
+		return nil, person{}, webauthn.SessionData{}, &Error{k, err}
 	}
 	if len(answer) > MaxAnswer {
 		return refuse(TooLarge, errTooLarge)
@@ -48,14 +49,16 @@ func (p Party) resume(h Holder, to purpose, kept, answer []byte) (*webauthn.WebA
 	if err := json.Unmarshal(kept, &c); err != nil {
 		return refuse(WrongCeremony, err)
 	}
+	w, who, err := p.open(h)
 	switch s := c.Session; {
+	case err != nil:
+		return nil, person{}, s, err
 	case c.Purpose != to, s.RelyingPartyID != p.ID:
 		return refuse(WrongCeremony, errWrongCeremony)
-	case len(h.Handle) == 0, !bytes.Equal(s.UserID, h.Handle):
+	case len(h.Handle) == 0, !bytes.Equal(c.Owner, h.Handle), !bytes.Equal(s.UserID, who.Handle):
 		return refuse(WrongOwner, errWrongOwner)
 	case !time.Now().Before(s.Expires):
 		return refuse(Expired, errExpired)
 	}
-	w, keys, err := p.open(h)
-	return w, keys, c.Session, err
+	return w, who, c.Session, nil
 }

@@ -99,14 +99,14 @@ func (p Party) whyNotRegistered(s webauthn.SessionData, a *protocol.ParsedCreden
 }
 
 // whyNotProved names the step of section 7.2 that failed.
-func (p Party) whyNotProved(h Holder, keys []webauthn.Credential, s webauthn.SessionData, a *protocol.ParsedCredentialAssertionData, err error) Kind {
-	c, known := find(keys, a.RawID)
+func (p Party) whyNotProved(who person, s webauthn.SessionData, a *protocol.ParsedCredentialAssertionData, err error) Kind {
+	c, known := find(who.keys, a.RawID)
 	switch handle := a.Response.UserHandle; {
 	case !known:
 		return UnknownKey
-	case !allowed(s, keys, a.RawID):
+	case !allowed(s, who.keys, a.RawID):
 		return KeysChanged
-	case len(handle) > 0 && !bytes.Equal(handle, h.Handle):
+	case len(handle) > 0 && !bytes.Equal(handle, who.Handle):
 		return WrongOwner
 	}
 	if k := p.why(s, protocol.AssertCeremony, a.Response.CollectedClientData, a.Response.AuthenticatorData); k != "" {

@@ -20,7 +20,7 @@ import (
 func fixed(t *testing.T, to purpose, keys ...[]byte) []byte {
 	t.Helper()
 	challenge := sha256.Sum256([]byte("challenge"))
-	c := ceremony{to, webauthn.SessionData{
+	c := ceremony{to, holder("alice").Handle, webauthn.SessionData{
 		Challenge: base(challenge[:]), RelyingPartyID: party.ID, UserID: holder("alice").Handle,
 		Expires:          time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		UserVerification: protocol.VerificationRequired, CredParams: algorithms, AllowedCredentialIDs: keys}}
@@ -53,7 +53,7 @@ func FuzzRegistered(f *testing.F) {
 		if !k.Verified || !Matches(k.Raw, party.ID) {
 			t.Errorf("%+v", k)
 		}
-		if _, err := party.keys(holder("alice", k)); err != nil {
+		if _, err := party.person(holder("alice", k)); err != nil {
 			t.Error(err)
 		}
 	})

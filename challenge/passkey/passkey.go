@@ -35,7 +35,7 @@ type Party struct {
 
 // Holder is who registers or proves.
 type Holder struct {
-	Handle []byte   // the user handle: an opaque digest of 1 to 64 bytes, no name in it (section 5.4.3)
+	Handle []byte   // the user handle for a first key: a secret digest of 1 to 64 bytes (section 14.6.1); later keys get the first one's
 	Name   string   // what authenticators list the passkey under
 	Keys   [][]byte // the bound keys, each as Key.Raw
 }
@@ -45,7 +45,7 @@ type Key struct {
 	ID  []byte // the credential ID, unique among all people of a relying party (section 7.1, step 26)
 	Raw []byte // what is stored, sealed by the caller: see Matches
 
-	Counter   uint32 // the signature counter, 0 when the authenticator does not count
+	Counter   uint32 // the signature counter, 0 when the authenticator does not count; if Regressed, the one before
 	Verified  bool   // the authenticator knew the person in this ceremony, by PIN or biometry: not merely a touch
 	Regressed bool   // the counter stayed or fell although it counts (section 7.2, step 22): possibly there is a copy
 	Synced    bool   // it is backed up, so that other devices of the person have it as well
@@ -59,7 +59,7 @@ type Key struct {
 // browser (PublicKeyCredentialCreationOptionsJSON); ceremony is what
 // Registered needs. verify demands that the authenticator knows the person.
 func (p Party) Register(h Holder, verify bool) (options json.RawMessage, ceremony []byte, err error) {
-	w, keys, err := p.open(h)
+	w, who, err := p.open(h)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,23 +67,23 @@ func (p Party) Register(h Holder, verify bool) (options json.RawMessage, ceremon
 	if verify {
 		wanted = protocol.VerificationRequired
 	}
-	creation, session, err := w.BeginRegistration(person{h, keys},
+	creation, session, err := w.BeginRegistration(who,
 		webauthn.WithAuthenticatorSelection(protocol.AuthenticatorSelection{
 			ResidentKey: protocol.ResidentKeyRequirementPreferred, UserVerification: wanted}),
 		webauthn.WithConveyancePreference(protocol.PreferNoAttestation),
 		webauthn.WithCredentialParameters(algorithms),
-		webauthn.WithExclusions(webauthn.Credentials(keys).CredentialDescriptors()),
+		webauthn.WithExclusions(webauthn.Credentials(who.keys).CredentialDescriptors()),
 		webauthn.WithExtensions(webauthn.WithExtensionCredProps()))
 	if err != nil {
 		return nil, nil, &Error{Unusable, err}
 	}
-	return begun(creation.Response, toRegister, session)
+	return begun(creation.Response, toRegister, h, session)
 }
 
 // Registered checks the browser's answer to Register's options (section 7.1)
 // and returns the key to store.
 func (p Party) Registered(h Holder, ceremony, answer []byte) (Key, error) {
-	w, keys, session, err := p.resume(h, toRegister, ceremony, answer)
+	w, who, session, err := p.resume(h, toRegister, ceremony, answer)
 	if err != nil {
 		return Key{}, err
 	}
@@ -91,43 +91,43 @@ func (p Party) Registered(h Holder, ceremony, answer []byte) (Key, error) {
 	if err != nil {
 		return Key{}, &Error{Malformed, err}
 	}
-	c, err := w.CreateCredential(person{h, keys}, session, parsed)
+	c, err := w.CreateCredential(who, session, parsed)
 	if err != nil {
 		return Key{}, &Error{p.whyNotRegistered(session, parsed, err), err}
 	}
-	if _, bound := find(keys, c.ID); bound {
+	if _, bound := find(who.keys, c.ID); bound {
 		return Key{}, &Error{AlreadyBound, errAlreadyBound}
 	}
-	return p.key(*c, parsed.Response.AttestationObject.AuthData.Flags)
+	return p.key(who.Handle, *c, parsed.Response.AttestationObject.AuthData.Flags)
 }
 
 // Prove begins to prove that a person holds one of their keys. options is
 // what the page hands to the browser (PublicKeyCredentialRequestOptionsJSON).
 // A person without a key at this party gets an Error of kind NoKey.
 func (p Party) Prove(h Holder, verify bool) (options json.RawMessage, ceremony []byte, err error) {
-	w, keys, err := p.open(h)
+	w, who, err := p.open(h)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(keys) == 0 {
+	if len(who.keys) == 0 {
 		return nil, nil, &Error{NoKey, errNoKey}
 	}
 	wanted := protocol.VerificationDiscouraged // a touch will do: no PIN for nothing
 	if verify {
 		wanted = protocol.VerificationRequired
 	}
-	request, session, err := w.BeginLogin(person{h, keys}, webauthn.WithUserVerification(wanted))
+	request, session, err := w.BeginLogin(who, webauthn.WithUserVerification(wanted))
 	if err != nil {
 		return nil, nil, &Error{Unusable, err}
 	}
-	return begun(request.Response, toProve, session)
+	return begun(request.Response, toProve, h, session)
 }
 
 // Proved checks the browser's answer to Prove's options (section 7.2) and
 // returns the key as it must be stored now. No error means that the signature
 // is the key's; whoever calls must look at Regressed too, and refuse.
 func (p Party) Proved(h Holder, ceremony, answer []byte) (Key, error) {
-	w, keys, session, err := p.resume(h, toProve, ceremony, answer)
+	w, who, session, err := p.resume(h, toProve, ceremony, answer)
 	if err != nil {
 		return Key{}, err
 	}
@@ -135,11 +135,11 @@ func (p Party) Proved(h Holder, ceremony, answer []byte) (Key, error) {
 	if err != nil {
 		return Key{}, &Error{Malformed, err}
 	}
-	c, err := w.ValidateLogin(person{h, keys}, session, parsed)
+	c, err := w.ValidateLogin(who, session, parsed)
 	if err != nil {
-		return Key{}, &Error{p.whyNotProved(h, keys, session, parsed, err), err}
+		return Key{}, &Error{p.whyNotProved(who, session, parsed, err), err}
 	}
-	return p.key(*c, parsed.Response.AuthenticatorData.Flags)
+	return p.key(who.Handle, *c, parsed.Response.AuthenticatorData.Flags)
 }
 
 // algorithms are what a key may sign with, the best liked first: every
@@ -153,10 +153,10 @@ var algorithms = []protocol.CredentialParameter{
 
 // open makes the library's relying party, and reads those of the person's
 // keys that count at it.
-func (p Party) open(h Holder) (*webauthn.WebAuthn, []webauthn.Credential, error) {
-	keys, err := p.keys(h)
+func (p Party) open(h Holder) (*webauthn.WebAuthn, person, error) {
+	who, err := p.person(h)
 	if err != nil {
-		return nil, nil, err
+		return nil, person{}, err
 	}
 	limit := webauthn.TimeoutConfig{Enforce: true, Timeout: Lifetime, TimeoutUVD: Lifetime}
 	w, err := webauthn.New(&webauthn.Config{
@@ -167,9 +167,9 @@ func (p Party) open(h Holder) (*webauthn.WebAuthn, []webauthn.Credential, error)
 		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 	})
 	if err != nil {
-		return nil, nil, &Error{Unusable, fmt.Errorf("at %q: %w", p.ID, err)}
+		return nil, person{}, &Error{Unusable, fmt.Errorf("at %q: %w", p.ID, err)}
 	}
-	return w, keys, nil
+	return w, who, nil
 }
 
 // person is a Holder as the library wants to see one.

@@ -166,12 +166,14 @@ func TestCeremonyServesWhatItWasBegunFor(t *testing.T) {
 		failed(t, err, WrongOwner)
 		_, err = party.Registered(Holder{}, toCreate, d.create(created))
 		failed(t, err, WrongOwner)
-
 		nobodys, toNobody, err := party.Prove(Holder{Keys: bound.Keys}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = party.Proved(Holder{Keys: bound.Keys}, toNobody, d.get(nobodys))
+		failed(t, err, WrongOwner)
+		bobs := newDevice(t, holder("bob")).bind(holder("bob"))
+		_, err = party.Proved(Holder{Handle: alice.Handle, Keys: [][]byte{bobs.Raw}}, toGet, d.get(asked))
 		failed(t, err, WrongOwner)
 
 		_, err = party.Registered(alice, toGet, d.create(asked))
@@ -201,6 +203,26 @@ func TestCeremonyServesWhatItWasBegunFor(t *testing.T) {
 	})
 }
 
+// The first key's handle stays the person's, whatever secret digests are made
+// with later, and no other person's key is taken for it.
+func TestHandleStays(t *testing.T) {
+	h := holder("alice")
+	d := newDevice(t, h)
+	bound := holder("alice", d.bind(h))
+	bound.Handle = []byte("the digest under a newer secret")
+	options, _ := registering(t, bound)
+	if !strings.Contains(string(options), base(h.Handle)) {
+		t.Errorf("a second handle for one person: %s", options)
+	}
+	options, ceremony := proving(t, bound)
+	if _, err := party.Proved(bound, ceremony, d.get(options)); err != nil {
+		t.Error(err)
+	}
+	d.auth.Options.UserHandle = bound.Handle
+	_, err := party.Proved(bound, ceremony, d.get(options))
+	failed(t, err, WrongOwner)
+}
+
 // A key counts at the relying party that it was registered for, and nowhere
 // else, whatever its owner's list holds.
 func TestKeyCountsAtItsParty(t *testing.T) {
@@ -215,7 +237,7 @@ func TestKeyCountsAtItsParty(t *testing.T) {
 	if err != nil || strings.Contains(string(options), "excludeCredentials") {
 		t.Errorf("another party is told of it: %s, %v", options, err)
 	}
-	for _, raw := range []string{"", "{}", "null", `{"v":2,"rp":"example.com","credential":{"id":"eA=="}}`, string(k.Raw[:len(k.Raw)-2])} {
+	for _, raw := range []string{"", "{}", "null", `{"v":2,"rp":"example.com","user":"eA==","credential":{"id":"eA=="}}`, `{"v":1,"rp":"example.com","credential":{"id":"eA=="}}`, string(k.Raw[:len(k.Raw)-2])} {
 		if Matches([]byte(raw), party.ID) || Matches([]byte(raw), "") {
 			t.Errorf("%q counts", raw)
 		}

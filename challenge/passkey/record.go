@@ -17,6 +17,7 @@ const version = 1
 type record struct {
 	Version    int                 `json:"v"`
 	Party      string              `json:"rp"`
+	Handle     []byte              `json:"user"` // what the authenticator knows its owner by, for good
 	Credential webauthn.Credential `json:"credential"`
 }
 
@@ -25,7 +26,7 @@ func readRecord(raw []byte) (record, error) {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return record{}, &Error{Unreadable, err}
 	}
-	if r.Version != version || r.Party == "" || len(r.Credential.ID) == 0 {
+	if r.Version != version || r.Party == "" || len(r.Handle) == 0 || len(r.Credential.ID) == 0 {
 		return record{}, &Error{Unreadable, fmt.Errorf("a record of version %d", r.Version)}
 	}
 	// A warning once given is the trail's; it says nothing of the next use.
@@ -41,19 +42,21 @@ func Matches(raw []byte, rpID string) bool {
 	return err == nil && r.Party == rpID
 }
 
-// keys reads those of a person's keys that count at this party.
-func (p Party) keys(h Holder) ([]webauthn.Credential, error) {
-	var keys []webauthn.Credential
+// person reads those of a person's keys that count at this party. An
+// authenticator tells whose a key is by the handle that it was made under, so
+// that one stays, whatever secret the digests of others are made with later.
+func (p Party) person(h Holder) (person, error) {
+	who := person{Holder: h}
 	for _, raw := range h.Keys {
 		r, err := readRecord(raw)
 		if err != nil {
-			return nil, err
+			return person{}, err
 		}
 		if r.Party == p.ID {
-			keys = append(keys, r.Credential)
+			who.Handle, who.keys = r.Handle, append(who.keys, r.Credential)
 		}
 	}
-	return keys, nil
+	return who, nil
 }
 
 func find(keys []webauthn.Credential, id []byte) (webauthn.Credential, bool) {
@@ -64,9 +67,9 @@ func find(keys []webauthn.Credential, id []byte) (webauthn.Credential, bool) {
 	return keys[i], true
 }
 
-// key is a credential as the caller sees and stores it; flags are those of
-// the ceremony that just was.
-func (p Party) key(c webauthn.Credential, flags protocol.AuthenticatorFlags) (Key, error) {
+// key is a credential as the caller sees and stores it; handle is its owner's,
+// flags are those of the ceremony that just was.
+func (p Party) key(handle []byte, c webauthn.Credential, flags protocol.AuthenticatorFlags) (Key, error) {
 	k := Key{
 		ID: c.ID, Counter: c.Authenticator.SignCount,
 		Verified: flags.HasUserVerified(), Regressed: c.Authenticator.CloneWarning,
@@ -75,7 +78,7 @@ func (p Party) key(c webauthn.Credential, flags protocol.AuthenticatorFlags) (Ke
 	// No attestation was asked for, so there is nothing to check again later.
 	c.Attestation = webauthn.CredentialAttestation{PublicKeyAlgorithm: c.Attestation.PublicKeyAlgorithm}
 	var err error
-	if k.Raw, err = json.Marshal(record{version, p.ID, c}); err != nil {
+	if k.Raw, err = json.Marshal(record{version, p.ID, handle, c}); err != nil {
 		return Key{}, &Error{Unreadable, err}
 	}
 	return k, nil
