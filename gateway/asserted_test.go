@@ -127,7 +127,7 @@ func (r *rig) token(name string, more ...any) string {
 func (r *rig) bindTo(who identity.Subject) string {
 	r.t.Helper()
 	key := "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-	c := accounts.Credential{ID: "cred-" + who.String(), Subject: who, Factor: identity.TOTP, Name: "Authenticator", BoundAt: r.clock()}
+	c := accounts.Credential{ID: "cred-" + who.String(), Subject: who, Factor: identity.TOTP, Name: "Authenticator", BoundAt: r.clock(), Strength: identity.Device, Noticed: true}
 	c.Secret = r.ring.Seal("credential", []byte(key), c.SecretBinding()...)
 	check(r.t, r.accounts.BindFirst(r.t.Context(), c))
 	return key

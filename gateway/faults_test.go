@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
@@ -129,8 +128,20 @@ func (s faultyChallenges) Attempt(ctx context.Context, id string, most int, now 
 	return ask(ctx, s.f, "challenges.Attempt", func() (int, error) { return s.Store.Attempt(ctx, id, most, now) })
 }
 
-func (s faultyChallenges) SetPendingIfAbsent(ctx context.Context, id string, p challenge.Pending, now time.Time) (challenge.Pending, error) {
-	return ask(ctx, s.f, "challenges.SetPendingIfAbsent", func() (challenge.Pending, error) { return s.Store.SetPendingIfAbsent(ctx, id, p, now) })
+func (s faultyChallenges) KeepPart(ctx context.Context, id string, p challenge.Part, now time.Time) (challenge.Part, error) {
+	return ask(ctx, s.f, "challenges.KeepPart", func() (challenge.Part, error) { return s.Store.KeepPart(ctx, id, p, now) })
+}
+
+func (s faultyChallenges) PutPart(ctx context.Context, id string, p challenge.Part, now time.Time) error {
+	return tell(ctx, s.f, "challenges.PutPart", func() error { return s.Store.PutPart(ctx, id, p, now) })
+}
+
+func (s faultyChallenges) TakePart(ctx context.Context, id, name, part string, now time.Time) (challenge.Part, error) {
+	return ask(ctx, s.f, "challenges.TakePart", func() (challenge.Part, error) { return s.Store.TakePart(ctx, id, name, part, now) })
+}
+
+func (s faultyChallenges) Open(ctx context.Context, id, by string, strength identity.Strength, now time.Time) error {
+	return tell(ctx, s.f, "challenges.Open", func() error { return s.Store.Open(ctx, id, by, strength, now) })
 }
 
 func (s faultyChallenges) Take(ctx context.Context, id string, now time.Time) (challenge.Record, error) {
@@ -148,51 +159,6 @@ func (s faultyEscrows) Put(ctx context.Context, id string, blob []byte, expires 
 
 func (s faultyEscrows) Take(ctx context.Context, id string, now time.Time) ([]byte, error) {
 	return ask(ctx, s.f, "escrows.Take", func() ([]byte, error) { return s.Store.Take(ctx, id, now) })
-}
-
-type faultyAccounts struct {
-	accounts.Store
-	f *faults
-}
-
-func (s faultyAccounts) Account(ctx context.Context, who identity.Subject) (accounts.Account, error) {
-	return ask(ctx, s.f, "accounts.Account", func() (accounts.Account, error) { return s.Store.Account(ctx, who) })
-}
-
-func (s faultyAccounts) BindFirst(ctx context.Context, c accounts.Credential, also ...identity.Enrollment) error {
-	return tell(ctx, s.f, "accounts.BindFirst", func() error { return s.Store.BindFirst(ctx, c, also...) })
-}
-
-func (s faultyAccounts) NoteFederated(ctx context.Context, who identity.Subject) error {
-	return tell(ctx, s.f, "accounts.NoteFederated", func() error { return s.Store.NoteFederated(ctx, who) })
-}
-
-func (s faultyAccounts) AdvanceStep(ctx context.Context, id string, step int64, passed bool, now time.Time) error {
-	return tell(ctx, s.f, "accounts.AdvanceStep", func() error { return s.Store.AdvanceStep(ctx, id, step, passed, now) })
-}
-
-func (s faultyAccounts) SpendID(ctx context.Context, id string, expires time.Time) error {
-	return tell(ctx, s.f, "accounts.SpendID", func() error { return s.Store.SpendID(ctx, id, expires) })
-}
-
-func (s faultyAccounts) KnowBrowser(ctx context.Context, who identity.Subject, digest []byte, now time.Time) error {
-	return tell(ctx, s.f, "accounts.KnowBrowser", func() error { return s.Store.KnowBrowser(ctx, who, digest, now) })
-}
-
-func (s faultyAccounts) Browser(ctx context.Context, who identity.Subject, digest []byte) (accounts.Browser, error) {
-	return ask(ctx, s.f, "accounts.Browser", func() (accounts.Browser, error) { return s.Store.Browser(ctx, who, digest) })
-}
-
-func (s faultyAccounts) ForgetPasses(ctx context.Context, who identity.Subject) error {
-	return tell(ctx, s.f, "accounts.ForgetPasses", func() error { return s.Store.ForgetPasses(ctx, who) })
-}
-
-func (s faultyAccounts) EndSessions(ctx context.Context, who identity.Subject, from time.Time) error {
-	return tell(ctx, s.f, "accounts.EndSessions", func() error { return s.Store.EndSessions(ctx, who, from) })
-}
-
-func (s faultyAccounts) Ended(ctx context.Context, who identity.Subject, id string, began time.Time) (bool, error) {
-	return ask(ctx, s.f, "accounts.Ended", func() (bool, error) { return s.Store.Ended(ctx, who, id, began) })
 }
 
 type faultyBudgets struct {

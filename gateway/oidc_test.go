@@ -104,7 +104,7 @@ func (c *company) who(name string) identity.Subject {
 func (c *company) bound(name string) (key string) {
 	c.t.Helper()
 	key = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-	cred := accounts.Credential{ID: "cred-" + name, Subject: c.who(name), Factor: identity.TOTP, Name: "App", BoundAt: c.clock()}
+	cred := accounts.Credential{ID: "cred-" + name, Subject: c.who(name), Factor: identity.TOTP, Name: "App", BoundAt: c.clock(), Noticed: true}
 	cred.Secret = c.ring.Seal("credential", []byte(key), cred.SecretBinding()...)
 	check(c.t, c.rig.accounts.BindFirst(c.t.Context(), cred))
 	return key

@@ -177,6 +177,17 @@ func (b *browser) answer(id, fields string, headers ...string) *reply {
 	return b.post("/.stepgate/challenge", "challenge="+url.QueryEscape(id)+"&"+fields, headers...)
 }
 
+// stepsUp answers the challenge that a verified session was led to.
+func (b *browser) stepsUp(led *reply, key string) *reply {
+	b.t.Helper()
+	at := led.Header.Get("Location")
+	m := challengeID.FindStringSubmatch(b.get(at).body)
+	if m == nil {
+		b.t.Fatalf("no challenge at %q: %d %s", at, led.StatusCode, led.body)
+	}
+	return b.post(at, "challenge="+url.QueryEscape(m[1])+"&code="+code(b.t, key, b.clock()))
+}
+
 // shownKey is the key that an enrollment page shows, "" if none.
 func shownKey(body string) string {
 	m := keyGroups.FindStringSubmatch(body)
@@ -212,7 +223,7 @@ func (r *rig) bind(name string) string {
 	r.t.Helper()
 	key := "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 	who := subject(name)
-	c := accounts.Credential{ID: "cred-" + name, Subject: who, Factor: identity.TOTP, Name: "Authenticator", BoundAt: r.clock()}
+	c := accounts.Credential{ID: "cred-" + name, Subject: who, Factor: identity.TOTP, Name: "Authenticator", BoundAt: r.clock(), Strength: identity.Device, Noticed: true}
 	c.Secret = r.ring.Seal("credential", []byte(key), c.SecretBinding()...)
 	check(r.t, r.accounts.BindFirst(r.t.Context(), c))
 	return key

@@ -16,6 +16,7 @@ import (
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/challenge"
+	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/gateway"
@@ -51,7 +52,8 @@ type rig struct {
 	ring     *seal.Ring
 	received atomic.Pointer[url.URL] // what the request was before a rewrite
 	rewrite  func(*url.URL)          // what stands before us makes of a request
-	plain    atomic.Bool             // requests come over plain HTTP
+	post     postbox
+	plain    atomic.Bool // requests come over plain HTTP
 }
 
 // wiki is a console that names the person in its cookie.
@@ -119,7 +121,8 @@ func (r *rig) services(dir string) gateway.Services {
 	r.svc = gateway.Services{Sessions: r.sessions, Accounts: store, Trail: trail, Now: r.clock,
 		Escrow: escrow.New(faultyEscrows{live.Escrows(), r.faults}, store, r.clock),
 		Flow: &challenge.Flow{Accounts: store, Challenges: faultyChallenges{live.Challenges(), r.faults},
-			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Now: r.clock}}
+			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Now: r.clock,
+			Book: &contacts.Book{Ring: r.ring, Courier: &r.post, Writer: pages(r.t), Budgets: people.Budgets(), Log: slog.New(slog.DiscardHandler), Now: r.clock}}}
 	return r.svc
 }
 
