@@ -222,7 +222,7 @@ func (b *Browser) Phone() {
 // Desktop gives the tab the size of a desk's screen again.
 func (b *Browser) Desktop() {
 	b.t.Helper()
-	run(b, "desktop", chromedp.ResetViewport())
+	run(b, "desktop", chromedp.EmulateViewport(1280, 900))
 }
 
 // Screenshot keeps a picture of the whole page under .cache/screenshots, for people to look at.

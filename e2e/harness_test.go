@@ -122,6 +122,11 @@ func TestHarnessBrowserSettings(t *testing.T) {
 	if width := Eval[int](b, "screen.width"); width != 360 {
 		t.Errorf("the phone is %d wide", width)
 	}
+	b.Desktop()
+	b.Goto(server.URL)
+	if width := Eval[int](b, "innerWidth"); width != 1280 || Eval[bool](b, `matchMedia("(pointer: coarse)").matches`) {
+		t.Errorf("after the phone the desk is %d wide, or is touched", width)
+	}
 	if other := OpenBrowser(t); len(other.Cookies()) != 0 {
 		t.Error("two browsers share a profile")
 	}
