@@ -35,11 +35,11 @@ func (f *Flow) fits(c accounts.Credential, v Visitor) bool {
 	return err == nil && passkey.Matches(raw, v.Party.ID)
 }
 
-// holder is the person with all passkeys. The handle is a digest, in which no
-// name can be read (WebAuthn level 3, section 14.6.1).
+// holder is the person with all passkeys. The handle is a secret digest, from which no
+// name can be guessed (WebAuthn level 3, section 14.6.1).
 func (s *step) holder() (passkey.Holder, error) {
 	h := passkey.Holder{Name: s.record.Subject.Name,
-		Handle: seal.Digest([]byte("passkey user handle"), s.record.Subject.String())}
+		Handle: seal.Digest(s.Ring.Derive("passkey user handle")[0], s.record.Subject.String())}
 	for _, c := range s.held {
 		if c.Factor != identity.Passkey {
 			continue
