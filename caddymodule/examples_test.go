@@ -15,7 +15,9 @@ import (
 // Point 10: the example is complete, and runs.
 func TestCaddyfileExample(t *testing.T) {
 	text := readFile(t, "../Caddyfile.example")
-	t.Setenv("OIDC_SECRET", "what the provider gave")
+	for _, secret := range []string{"OIDC_SECRET", "SMTP_PASSWORD", "SMS_TOKEN"} {
+		t.Setenv(secret, "what the provider gave")
+	}
 	mustBeFormatted(t, text)
 	full := regexp.MustCompile(`(?m)^\t\t# ((?:keys|overlay) /etc|(?:sessions|accounts) \w+ |admin_tls |\t|\}$)`).ReplaceAllString(text, "\t\t$1")
 	t.Run("as_it_is", func(t *testing.T) { mustValidate(t, text) })
@@ -27,7 +29,7 @@ func TestCaddyfileExample(t *testing.T) {
 		mustValidate(t, strings.ReplaceAll(full, "/etc/stepgate", operatorFiles(t)))
 	})
 	for _, word := range allWords(t) {
-		if !regexp.MustCompile(`(?m)^\s*(# )?` + word + `\b`).MatchString(full) {
+		if !regexp.MustCompile(`(?m)^\s*(# *)?` + word + `\b`).MatchString(full) {
 			t.Errorf("the example does not show %s", word)
 		}
 	}
@@ -57,6 +59,10 @@ func allWords(t *testing.T) (all []string) {
 		"{\nstepgate {\nsessions redis a:1 {\nsentinel a {\n?\n}\n}\n}\n}\n",
 		"{\nstepgate {\nsessions redis a:1 {\ntls {\n?\n}\n}\n}\n}\n",
 		"{\nstepgate {\naccounts postgres a {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nmail a:1 {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nsms https://a {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nsms twilio {\n?\n}\n}\n}\n",
+		"{\nstepgate {\nsms aliyun {\n?\n}\n}\n}\n",
 		fmt.Sprintf(site, "?"),
 		fmt.Sprintf(site, "first_factor console {\n?\n}"),
 		fmt.Sprintf(site, "first_factor password {\n?\n}"),

@@ -30,6 +30,8 @@ func TestJSONEqualsCaddyfile(t *testing.T) {
 	t.Setenv("HELPDESK", "4321")
 	t.Setenv("SECRET", "hunter2")
 	t.Setenv("REDIS", "r1")
+	t.Setenv("SMTP", "smtp.example.com:465")
+	t.Setenv("SMS_HOST", "sms.example.com")
 	t.Setenv("PROXY", "10.1.2.3")
 	t.Setenv("ADMIN_HOST", "10.1.2.3")
 	goldenInputs(t, func(t *testing.T, input string) {
@@ -199,7 +201,7 @@ func TestJSONRefused(t *testing.T) {
 		"two_claims":          {`"name":"a","first_factor":[{"jwt":{"issuer":"https://i","audience":["a"],"jwks":"https://i/keys","subject":"preferred_username"}},{"oidc":{"issuer":"https://i","client_id":"a","client_secret":"b"}}]`, `{}`, "named by sub here and by preferred_username elsewhere"},
 		"link_no_origin":      {`"name":"a","realm":"staff",` + console, `{"realms":{"staff":{"link":true}}}`, "origin: the sites of realm staff are linked"},
 		"app_factor":          {`"name":"a",` + console, `{"factors":["push"]}`, "there is no factor"},
-		"app_sms":             {`"name":"a",` + console, `{"factors":["sms"]}`, "factors: codes by sms need a provider"},
+		"app_factor_sms":      {`"name":"a",` + console, `{"factors":["sms"]}`, "factors: codes by sms need a provider"},
 		"app_realm_policy":    {`"name":"a",` + console, `{"realms":{"s":{"policy":{"enroll":"never"}}}}`, "realm s: enroll: "},
 		"app_rp_id":           {`"name":"a",` + console, `{"realms":{"s":{"rp_id":"com"}}}`, "realm s: rp_id: "},
 		"app_group_unknown":   {`"name":"a",` + console, `{"realms":{"s":{"policy":{"groups":{"it":{"locked":true}}}}}}`, "realm s: group it: the realm has none"},
@@ -230,6 +232,16 @@ func TestJSONRefused(t *testing.T) {
 		"app_dsn":             {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a sslmode=nonsense"}}}`, "sslmode"},
 		"app_dsn_file":        {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"host=a sslmode=verify-full sslrootcert=/nonsense"}}}`, "/nonsense"},
 		"app_dsn_env":         {`"name":"a",` + console, `{"accounts":{"postgres":{"dsn":"{env.STEPGATE_DSN}"}}}`, "a password in the DSN"},
+		"app_mail":            {`"name":"a",` + console, `{"mail":{"address":"a:25"}}`, "mail: say who"},
+		"app_mail_ca":         {`"name":"a",` + console, `{"mail":{"address":"a:25","from":"a@example.com","ca":"/nonsense"}}`, "ca: "},
+		"app_mail_empty":      {`"name":"a",` + console, `{"mail":{"address":"a:25","from":"a@example.com","username":"a","password":"{file./nonsense}"}}`, "password: "},
+		"app_mail_from":       {`"name":"a",` + console, `{"mail":{"address":"a:25","from":"{env.STEPGATE_DSN}"}}`, "from: "},
+		"app_sms":             {`"name":"a",` + console, `{"sms":{}}`, "sms: say one provider"},
+		"app_sms_two":         {`"name":"a",` + console, `{"sms":{"twilio":{},"aliyun":{}}}`, "sms: say one provider"},
+		"app_sms_plain":       {`"name":"a",` + console, `{"sms":{"http":{"url":"http://a/","body":"{\"a\":\"{sms.number}{sms.text}\"}"}}}`, "not encrypted"},
+		"app_sms_empty":       {`"name":"a",` + console, `{"sms":{"http":{"url":"https://a/","body":"{\"a\":\"{sms.number}{sms.text}\",\"b\":\"{env.STEPGATE_MISSING}\"}"}}}`, "body: "},
+		"app_sms_host":        {`"name":"a",` + console, `{"sms":{"http":{"url":"http://{env.STEPGATE_NAME}/","body":"{\"a\":\"{sms.number}{sms.text}\"}"}}}`, "sms: "},
+		"app_sms_timeout":     {`"name":"a",` + console, `{"sms":{"timeout":"5m","twilio":{"account":"AC1","token":"a","from":"a"}}}`, "timeout: "},
 		"app_unknown":         {`"name":"a",` + console, `{"brand":"{evn.BRAND}"}`, "{evn.BRAND}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -285,7 +297,7 @@ func TestPlaceholders(t *testing.T) {
 // Point 10: every option is documented where it is declared.
 func TestOptionsDocumented(t *testing.T) {
 	docs := make(map[string]string)
-	for _, dir := range []string{".", "../firstfactor", "../match"} {
+	for _, dir := range []string{".", "../firstfactor", "../match", "../notify"} {
 		readDocs(t, dir, docs)
 	}
 	seen := make(map[reflect.Type]bool)
