@@ -117,7 +117,7 @@ func (a *App) services(s stores, live *sessions.Sessions, ring *seal.Ring, now f
 		Sessions: live, Accounts: s.accounts, Trail: trail, Now: now,
 		Escrow: escrow.New(s.sessions.Escrows(), s.accounts, now),
 		Flow: &challenge.Flow{Accounts: s.accounts, Challenges: s.sessions.Challenges(), Budgets: s.accounts.Budgets(),
-			Trail: trail, Ring: ring, Issuer: a.Brand, Now: now},
+			Trail: trail, Ring: ring, Book: a.book(s, ring), Issuer: a.Brand, Now: now},
 	}
 }
 
