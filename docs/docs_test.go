@@ -141,10 +141,11 @@ func name(e ast.Expr) string {
 func TestProblemsExplainWhatThereIs(t *testing.T) {
 	text := read(t, "docs/problems.md")
 	for section, want := range map[string][]string{
-		"Types":                     slices.Concat(constants(t, "templates/views.go", "NoticeKind"), constants(t, "gateway/refuse.go", "NoticeKind")),
-		"Messages on the pages":     constants(t, "templates/views.go", "MessageKind"),
-		"Reasons":                   constants(t, "policy/policy.go", "Code"),
-		"Events of the audit trail": constants(t, "audit/audit.go", "Event"),
+		"Types":                         slices.Concat(constants(t, "templates/views.go", "NoticeKind"), constants(t, "gateway/refuse.go", "NoticeKind")),
+		"Messages on the pages":         constants(t, "templates/views.go", "MessageKind"),
+		"Reasons":                       constants(t, "policy/policy.go", "Code"),
+		"Steps of a passkey's ceremony": constants(t, "challenge/passkey/errors.go", "Kind"),
+		"Events of the audit trail":     constants(t, "audit/audit.go", "Event"),
 	} {
 		_, part, _ := strings.Cut(text, "\n## "+section+"\n")
 		part, _, _ = strings.Cut(part, "\n## ")
