@@ -30,12 +30,7 @@ func (g *Gateway) settle(ctx context.Context, l *proof, admitted func(*Gateway, 
 	switch d.Outcome {
 	case policy.Pass:
 		return admitted(g, ctx, l, d)
-	case policy.Challenge:
-		return g.challenge(ctx, l, d)
-	case policy.Enroll:
-		if d.Gate != policy.NoGate {
-			return g.refuseLogin(ctx, l, d)
-		}
+	case policy.Challenge, policy.Enroll:
 		return g.challenge(ctx, l, d)
 	default:
 		return g.refuseLogin(ctx, l, d)
@@ -63,7 +58,6 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())
-	f.Held = []identity.Factor{identity.TOTP} // the only kind there is so far
 	d := policy.Decide(f)
 	g.meter.Decided(d.Outcome)
 	return d, nil
