@@ -104,7 +104,12 @@ func (a Asking) said() MessageKind { return a.Message.Kind }
 // New is only as good as its samples: each kind needs one.
 func TestEveryKindHasASample(t *testing.T) {
 	seen := map[string]bool{}
+	names := map[string]bool{}
 	for _, p := range Samples() {
+		if names[p.Name] {
+			t.Errorf("two samples %s", p.Name)
+		}
+		names[p.Name] = true
 		if v, ok := p.View.(interface{ said() MessageKind }); ok {
 			seen["message "+string(v.said())] = true
 		}
