@@ -11,6 +11,8 @@ package passkey
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -31,6 +33,21 @@ type Party struct {
 	ID      string   // the RP ID: the realm's rp_id, or the host
 	Name    string   // the brand, which authenticators show
 	Origins []string // "https://host[:port]", each that may run a ceremony
+}
+
+// Usable tells whether a browser would run a ceremony here: the ID is a domain
+// that each origin's host is in (section 5.1.3, step 8). An address is none.
+func (p Party) Usable() bool {
+	for _, origin := range p.Origins {
+		u, err := url.Parse(origin)
+		if err != nil {
+			return false
+		}
+		if host := u.Hostname(); host != p.ID && !strings.HasSuffix(host, "."+p.ID) {
+			return false
+		}
+	}
+	return len(p.Origins) > 0 && protocol.ValidateRPID(p.ID) == nil
 }
 
 // Holder is who registers or proves.

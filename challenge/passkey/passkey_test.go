@@ -246,6 +246,20 @@ func TestKeyCountsAtItsParty(t *testing.T) {
 	}
 }
 
+func TestUsable(t *testing.T) {
+	for origin, want := range map[string]bool{
+		"https://example.com": true, "https://wiki.example.com:8443": true, "https://wikiexample.com": false,
+		"https://example.com.evil.test": false, "https://example.org": false, "https://192.0.2.7": false, "": false, ":": false,
+	} {
+		if got := (Party{ID: "example.com", Name: "x", Origins: []string{origin}}).Usable(); got != want {
+			t.Errorf("%q: usable %v", origin, got)
+		}
+	}
+	if !(Party{ID: "localhost", Name: "x", Origins: []string{"http://localhost:8080"}}).Usable() {
+		t.Error("not at localhost, where people try it out")
+	}
+}
+
 func TestNothingToBeginWith(t *testing.T) {
 	_, _, err := party.Prove(holder("alice"), true)
 	failed(t, err, NoKey)
@@ -259,6 +273,9 @@ func TestNothingToBeginWith(t *testing.T) {
 		"an origin":   {ID: "https://example.com", Name: "x", Origins: party.Origins},
 		"no spelling": {ID: "bücher.example", Name: "x", Origins: party.Origins},
 	} {
+		if p.Name != "" && p.Usable() {
+			t.Errorf("%s: is usable", name)
+		}
 		if _, _, err := p.Register(holder("alice"), true); err == nil {
 			t.Errorf("%s: registers", name)
 		} else {
