@@ -29,10 +29,11 @@ const root admin.Caller = "root (uid 0)"
 // office is a service over real stores. What people are told is kept.
 type office struct {
 	*admin.Service
-	store *sqlite.Accounts
-	live  *sessions.Sessions
-	told  *courier
-	now   time.Time
+	store     *sqlite.Accounts
+	live      *sessions.Sessions
+	told      *courier
+	reference string // of a request that was filed
+	now       time.Time
 }
 
 func newOffice(t *testing.T) *office {
