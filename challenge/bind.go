@@ -18,8 +18,9 @@ import (
 // bindable are the factors that can be bound here, the one to begin with
 // first: an authenticator app, which needs nothing but eyes.
 func (s *step) bindable() []identity.Factor {
+	unusable := func(f identity.Factor) bool { return f == identity.Passkey && !s.visitor.Party.Usable() }
 	if s.record.Binds != "" {
-		return []identity.Factor{s.record.Binds}
+		return slices.DeleteFunc([]identity.Factor{s.record.Binds}, unusable)
 	}
 	var all []identity.Factor
 	for _, f := range []identity.Factor{identity.TOTP, identity.Passkey, identity.SMS, identity.Email} {
@@ -27,7 +28,7 @@ func (s *step) bindable() []identity.Factor {
 			all = append(all, f)
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, unusable)
 }
 
 // binds is the factor of a page that binds.
