@@ -393,10 +393,14 @@ func TestFederatedLeavesNothingToALocalLogin(t *testing.T) {
 		t.Fatal("she is not in")
 	}
 	// Nobody ever bound a factor: a password alone must not either.
-	if a := b.password("alice"); a.StatusCode != http.StatusForbidden || b.user() != "-" {
+	if a := b.password("alice"); a.Header.Get("Location") != "/.stepgate/challenge" || b.user() != "-" {
 		t.Errorf("who only ever came through the issuer signs in by password: %d", a.StatusCode)
 	}
+	if page := b.get("/.stepgate/challenge").body; !strings.Contains(page, "ticket") || strings.Contains(page, "code1") {
+		t.Errorf("she may bind without a ticket: %s", page)
+	}
 	r.bind("bob")
+	b = r.browser()
 	b.comeBack(b.begin(), "good-bob")
 	if b.user() != "bob" {
 		t.Fatal("he is not in")
