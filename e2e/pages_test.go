@@ -41,7 +41,7 @@ func look(t *testing.T, b *Browser, base, name, how string) {
 	t.Helper()
 	b.Goto(base + "/" + name)
 	accessible(t, b, name+" "+how)
-	if width := Eval[int](b, "document.documentElement.scrollWidth - innerWidth"); width > 0 {
+	if width := Eval[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); width > 0 {
 		t.Errorf("%s %s is %d pixels too wide", name, how, width)
 	}
 	b.Screenshot(name + "-" + how)
