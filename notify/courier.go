@@ -16,13 +16,17 @@ const (
 	waiting = 256
 	// workers hand over messages at the same time.
 	workers = 4
-	// useful is how long a message may wait. Whoever asked for it asks again, or
-	// has gone another way.
-	useful = 30 * time.Second
+	// usefulCode is how long a code may wait: whoever asked for it asks again, or
+	// has gone another way. An announcement is asked for by nobody, and may be
+	// what tells of a thief.
+	usefulCode   = 30 * time.Second
+	usefulNotice = 10 * time.Minute
 	// tryTimeout bounds one try, unless the operator says otherwise.
 	tryTimeout = 10 * time.Second
-	// retryAfter is the pause before the only second try.
+	// retryAfter is the pause before the second try, the only one of a code.
+	// Announcements begin anew so long after that.
 	retryAfter = time.Second
+	anewAfter  = time.Minute
 	// failuresToOpen in a row open the breaker; openFor later one message tries
 	// whether the provider is back.
 	failuresToOpen = 5
@@ -70,6 +74,7 @@ func (c *Courier) open(ctx context.Context, ch Channel, carrier Carrier, timeout
 		return
 	}
 	l := newLane(ch, carrier, timeout, o)
+	l.anew = func(m queued) error { return c.put(l, m) }
 	c.lanes[ch] = l
 	for range workers {
 		c.done.Go(func() { l.work(ctx) })
@@ -80,22 +85,29 @@ func (c *Courier) open(ctx context.Context, ch Channel, carrier Carrier, timeout
 func (c *Courier) Has(ch Channel) bool { return c.lanes[ch] != nil }
 
 // Send puts m into its channel's queue. It returns ErrUnavailable at once if the
-// channel is not configured, its provider is known to be down, the queue
-// is full, or the provider sends no messages of this kind. Nil does not mean
-// that the message arrives. The context is not that of the sending, which
-// goes on when the request has ended.
+// channel is not configured, the queue is full, or the provider sends no
+// messages of this kind; for a code also if the provider is known to be down. Nil
+// does not mean that the message arrives. The context is not that of the
+// sending, which goes on when the request has ended.
 func (c *Courier) Send(ctx context.Context, m Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	l := c.lanes[m.Channel]
+	if l == nil || !l.carrier.Carries(m) || m.Code != "" && l.breaker.State() == gobreaker.StateOpen {
+		return ErrUnavailable
+	}
+	return c.put(l, queued{m, time.Now()})
+}
+
+func (c *Courier) put(l *lane, m queued) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	l := c.lanes[m.Channel]
-	if l == nil || c.ended || !l.carrier.Carries(m) || l.breaker.State() == gobreaker.StateOpen {
+	if c.ended {
 		return ErrUnavailable
 	}
 	select {
-	case l.queue <- queued{m, time.Now()}:
+	case l.queue <- m:
 		return nil
 	default:
 		return ErrUnavailable

@@ -265,11 +265,77 @@ func TestStale(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		tries := s.times()
 		last := slices.MaxFunc(tries, time.Time.Compare)
-		if m.of("sent") != 4*workers || m.of("dropped") != 6*workers || last.Sub(tries[0]) > useful {
+		if m.of("sent") != 4*workers || m.of("dropped") != 6*workers || last.Sub(tries[0]) > usefulCode {
 			t.Errorf("%v, the last after %v", m.got, last.Sub(tries[0]))
 		}
 		if !strings.Contains(log.String(), "waited too long") {
 			t.Error("the log does not say so")
+		}
+	})
+}
+
+// An announcement outlasts a provider's trouble, for a while; a code does not.
+func TestAnnouncementsWait(t *testing.T) {
+	notice := hello
+	notice.Code, notice.Purpose = "", "announce"
+	start := time.Now()
+	s := &script{}
+	s.do = func(context.Context, int) error {
+		if time.Since(start) < 5*time.Minute {
+			return fault(Temporary, "503")
+		}
+		return nil
+	}
+	inBubble(t, s, func(t *testing.T, c *Courier, m *counts, _ *bytes.Buffer) {
+		start = time.Now()
+		for s.count() < failuresToOpen {
+			mustSend(t, c, hello)
+			time.Sleep(2 * retryAfter)
+		}
+		mustRefuse(t, c, hello)
+		for range 3 * workers {
+			mustSend(t, c, notice)
+		}
+		tried := s.count()
+		time.Sleep(4 * time.Minute)
+		if n := s.count() - tried; n > 20 || m.of("sent") != 0 { // the breaker keeps them off
+			t.Errorf("%d tries, %v", n, m.got)
+		}
+		time.Sleep(4 * time.Minute)
+		if m.of("sent") != 3*workers {
+			t.Errorf("%v", m.got)
+		}
+	})
+}
+
+func TestAnnouncementsEnd(t *testing.T) {
+	notice := hello
+	notice.Code = ""
+	s := &script{do: always(fault(Deferred, "450"))}
+	inBubble(t, s, func(t *testing.T, c *Courier, m *counts, _ *bytes.Buffer) {
+		refused := 0
+		for range 5 * waiting { // as many as fit, again and again: they do not pile up
+			if c.Send(t.Context(), notice) != nil {
+				refused++
+			}
+			time.Sleep(retryAfter / 5)
+		}
+		time.Sleep(usefulNotice + 2*anewAfter)
+		synctest.Wait()
+		if got := m.of("dropped") + m.of("refused") + refused; got != 5*waiting || m.of("dropped") == 0 {
+			t.Errorf("%d of %d ended: %v", got, 5*waiting, m.got)
+		}
+	})
+	inBubble(t, s, func(t *testing.T, c *Courier, m *counts, _ *bytes.Buffer) {
+		mustSend(t, c, notice)
+		time.Sleep(anewAfter / 2)
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(anewAfter)
+		synctest.Wait()
+		if m.of("dropped") != 1 {
+			t.Errorf("%v", m.got)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -19,11 +20,21 @@ type lane struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
 	log     *slog.Logger
 	meter   Meter
+	anew    func(queued) error // puts a message into the queue
+	resting atomic.Int32       // announcements that wait for that
 }
 
 type queued struct {
 	Message
 	at time.Time
+}
+
+// useful is how long the message may wait.
+func (m queued) useful() time.Duration {
+	if m.Code != "" {
+		return usefulCode
+	}
+	return usefulNotice
 }
 
 func newLane(ch Channel, carrier Carrier, timeout time.Duration, o Options) *lane {
@@ -71,21 +82,48 @@ func (l *lane) deliver(ctx context.Context, m queued) {
 		}
 		err = l.try(ctx, m.Message)
 	}
+	if m.Code == "" && (again(err) || turnedAway(err)) && l.rest(m) {
+		return
+	}
 	l.report(m, time.Since(start), err)
+}
+
+// rest has an announcement begin anew later, unless too many do.
+func (l *lane) rest(m queued) bool {
+	if l.resting.Add(1) > waiting {
+		l.resting.Add(-1)
+		return false
+	}
+	time.AfterFunc(anewAfter, func() {
+		l.resting.Add(-1)
+		if l.anew(m) != nil {
+			l.drop(m, "a message was dropped: the gateway stops, or too many wait")
+		}
+	})
+	return true
 }
 
 // stale drops what is of no use anymore.
 func (l *lane) stale(ctx context.Context, m queued) bool {
-	switch waited := time.Since(m.at); {
+	switch {
 	case ctx.Err() != nil:
-		l.log.Warn("a message was dropped: the gateway stops", l.about(m, nil)...)
-	case waited > useful:
-		l.log.Warn("a message was dropped: it waited too long", append(l.about(m, nil), "seconds", waited.Seconds())...)
+		l.drop(m, "a message was dropped: the gateway stops")
+	case time.Since(m.at) > m.useful():
+		l.drop(m, "a message was dropped: it waited too long")
 	default:
 		return false
 	}
-	l.count("dropped")
 	return true
+}
+
+func (l *lane) drop(m queued, why string) {
+	l.log.Warn(why, append(l.about(m, nil), "waited", time.Since(m.at))...)
+	l.count("dropped")
+}
+
+// turnedAway tells whether the breaker let nobody through to the provider.
+func turnedAway(err error) bool {
+	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 func (l *lane) try(ctx context.Context, m Message) error {
@@ -111,9 +149,8 @@ func (l *lane) report(m queued, took time.Duration, err error) {
 	case err == nil:
 		l.log.Info("a message was sent", append(l.about(m, nil), "took", took)...)
 		l.count("sent")
-	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		l.log.Warn("a message was dropped: the provider fails", l.about(m, nil)...)
-		l.count("dropped")
+	case turnedAway(err):
+		l.drop(m, "a message was dropped: the provider fails")
 	case kind(err) == Unclear:
 		l.log.Error("a message may have been sent, or not", l.about(m, err)...)
 		l.count("unclear")
