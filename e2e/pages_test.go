@@ -34,6 +34,45 @@ func TestPagesAccessible(t *testing.T) {
 	}
 }
 
+// TestPagesOtherWay goes to another factor, and keeps what stands behind the #, which the console wants back.
+func TestPagesOtherWay(t *testing.T) {
+	server := samples(t)
+	b := OpenBrowser(t)
+	b.Goto(server.URL + "/challenge-several?return=x#/inbox/7")
+	b.Click(".others summary")
+	b.Follow(`.others button[value="sms"]`)
+	if got, want := b.URL(), server.URL+"/challenge-several?id="+id(t, "challenge-several")+"&factor=sms#/inbox/7"; got != want {
+		t.Errorf("%s leads to %s, want %s", "another way", got, want)
+	}
+}
+
+// TestPagesPasskeyFails tries a passkey of another site: the page says what the browser found, and stays usable.
+func TestPagesPasskeyFails(t *testing.T) {
+	server := samples(t)
+	b := OpenBrowser(t)
+	for _, name := range []string{"passkey", "enrollpasskey"} {
+		b.Goto(server.URL + "/" + name)
+		b.Click("#passkey button")
+		b.eventually("an alert", func() bool { return Eval[bool](b, `!document.querySelector("[data-failure=SecurityError]").hidden`) })
+		if shown := Eval[int](b, `document.querySelectorAll("[data-failure]:not([hidden])").length`); shown != 1 {
+			t.Errorf("%s shows %d alerts", name, shown)
+		}
+		accessible(t, b, name+" that failed")
+		b.Screenshot(name + "-failed")
+	}
+}
+
+func id(t *testing.T, name string) string {
+	t.Helper()
+	for _, s := range templates.Samples() {
+		if c, ok := s.View.(templates.Challenge); ok && s.Name == name {
+			return c.ID
+		}
+	}
+	t.Fatalf("no challenge %s", name)
+	return ""
+}
+
 func scheme(dark bool) string  { return map[bool]string{true: "dark", false: "light"}[dark] }
 func screen(phone bool) string { return map[bool]string{true: "phone", false: "desk"}[phone] }
 
