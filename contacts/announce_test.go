@@ -22,7 +22,7 @@ func TestAnnouncementsReachAllContacts(t *testing.T) {
 	d := newDesk(t)
 	old := d.Seal(alice, number("+8613900139000"))
 	d.Announce(context.Background(), append(d.both(), old), Announcement{Kind: templates.AnnounceContactChanged, Site: "wiki",
-		Address: "203.0.113.77", Browser: "Chrome on Windows", Detail: "+86 138****8000"})
+		Address: "203.0.113.77", Browser: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", Detail: "+86 138****8000"})
 	if got := d.post.to(); !slices.Equal(got, []string{"+8613800138000", "alice@example.com", "+8613900139000"}) {
 		t.Fatalf("told %v", got)
 	}
@@ -30,7 +30,7 @@ func TestAnnouncementsReachAllContacts(t *testing.T) {
 	if want := "【Example Cloud】已更换手机号或邮箱。账号：alice。如非本人操作或有疑问，请联系管理员。"; sms != want {
 		t.Error(sms)
 	}
-	for _, part := range []string{"Account: alice\n", "Site: wiki\n", "When: 1 December 2026, 09:00 UTC\n", "Network: 203.0.113.0/24\n", "Browser: Chrome on Windows\n", "What: +86 138****8000\n"} {
+	for _, part := range []string{"Account: alice\n", "Site: wiki\n", "When: 1 December 2026, 09:00 UTC\n", "Network: 203.0.113.0/24\n", "Browser: Firefox, Linux\n", "What: +86 138****8000\n"} {
 		if !strings.Contains(mail, part) {
 			t.Errorf("%q is not in %q", part, mail)
 		}
