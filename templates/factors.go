@@ -21,14 +21,12 @@ type Asking struct {
 }
 
 // FactorWay is one factor among several: "totp", "passkey", "sms", "email" or
-// "recovery", and what it is called: a credential's name, a masked contact.
+// "recovery", and what it is called: a credential's name, a masked contact. Its
+// page is the challenge's own, with ?id=ID&factor=FACTOR.
 type FactorWay struct {
 	Factor string
 	Detail string
 }
-
-// URL leads to the page of the factor, at the challenge's own address.
-func (w FactorWay) URL(id string) string { return "?id=" + id + "&factor=" + w.Factor }
 
 // Locked tells whether nothing is taken at the moment.
 func (a Asking) Locked() bool { return !a.LockedUntil.IsZero() }
