@@ -14,9 +14,9 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// Keys of the digests of written codes.
+// RecoveryKeys is what the keys of the digests of recovery codes are derived by.
 const (
-	recoveryKeys = "recovery"
+	RecoveryKeys = "recovery"
 	ticketKeys   = "ticket"
 )
 
@@ -51,7 +51,7 @@ func (w recoveryWay) check(_ context.Context, a Answer) (verdict, error) {
 
 func (w recoveryWay) spendCode(ctx context.Context, c accounts.Credential, code recovery.Code) (err error) {
 	var left int
-	for _, key := range w.Ring.Derive(recoveryKeys) {
+	for _, key := range w.Ring.Derive(RecoveryKeys) {
 		left, err = w.Accounts.SpendCode(ctx, c.ID, code.Digest(key, c.ID), w.now)
 		if !errors.Is(err, accounts.ErrNoCredential) {
 			break

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/stepgate/stepgate/identity"
 )
@@ -27,6 +28,40 @@ func (s *Sessions) endInStore(ctx context.Context, id ID) error {
 	}
 	return nil
 }
+
+// EndRecord ends a session that somebody else may hold: one that Store.List
+// told.
+func (s *Sessions) EndRecord(ctx context.Context, r Record) error {
+	return s.End(ctx, &Session{Record: r})
+}
+
+// listings bounds how often EndOthers looks for sessions that were under way
+// from one token to the next.
+const listings = 3
+
+// EndOthers ends all sessions of a session's person, at all sites, but that one
+// and what follows it in the same family.
+func (s *Sessions) EndOthers(ctx context.Context, live *Session) error {
+	for range listings {
+		all, err := s.Store.List(ctx, live.Subject, s.Now())
+		if err != nil {
+			return err
+		}
+		others := slices.DeleteFunc(all, live.Same)
+		if len(others) == 0 {
+			return nil
+		}
+		for _, r := range others {
+			if err := s.EndRecord(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Same tells whether a record is this session, perhaps under a newer token.
+func (live *Session) Same(r Record) bool { return r.Site == live.Site && r.Family == live.Family }
 
 // endSoon ends a session in the store as soon as that can be reached.
 func (s *Sessions) endSoon(id ID) {
