@@ -54,6 +54,15 @@ func TestStricterWeakensNeither(t *testing.T) {
 	})
 }
 
+// TestStricterOfNothing: rules under which nothing counts are not opened by
+// others.
+func TestStricterOfNothing(t *testing.T) {
+	none, some := Rules{Factors: []identity.Factor{identity.Recovery}}, Rules{Factors: []identity.Factor{identity.Passkey}}
+	if a, b := none.Stricter(some), some.Stricter(none); len(a.Countable())+len(b.Countable()) > 0 {
+		t.Errorf("%q and %q count", a.Factors, b.Factors)
+	}
+}
+
 func TestRulesFor(t *testing.T) {
 	site := Rules{LoginProtection: Required, Factors: []identity.Factor{identity.TOTP, identity.SMS}, Enroll: EnrollAtLogin, TrustBrowser: time.Hour, Manage: true}
 	admins, guests := site, site
