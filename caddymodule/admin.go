@@ -79,7 +79,7 @@ func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *
 
 // book is how people are reached.
 func (a *App) book(s stores, ring *seal.Ring) *contacts.Book {
-	return &contacts.Book{Ring: ring, Courier: a.courier, Writer: a.pages, Budgets: s.accounts.Budgets(), Log: a.log, Now: time.Now}
+	return &contacts.Book{Ring: ring, Region: a.SMS.region(), Courier: a.courier, Writer: a.pages, Budgets: s.accounts.Budgets(), Log: a.log, Now: time.Now}
 }
 
 // listedSessions are the sessions of all sites, also as a list.

@@ -68,7 +68,7 @@ func smsBlock(provider string) string {
 }
 
 func (s *SMS) words(provider string) words {
-	known := words{"timeout": duration(&s.Timeout)}
+	known := words{"timeout": duration(&s.Timeout), "region": one(&s.Region)}
 	switch provider {
 	case "twilio":
 		s.Twilio = new(notify.Twilio)

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/notify"
 )
 
@@ -21,6 +23,9 @@ type SMS struct {
 	Twilio *notify.Twilio `json:"twilio,omitempty"`
 	// Aliyun is a preset, whose requests are signed.
 	Aliyun *notify.Aliyun `json:"aliyun,omitempty"`
+	// Region is the country, as CN, whose numbers people may type without its
+	// code. Default: none; every number begins with + and its country code.
+	Region string `json:"region,omitempty"`
 	// Timeout of one try; an SMS that the provider certainly does not have is
 	// tried once more. Default: 10s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -54,7 +59,22 @@ func (s *SMS) check() error {
 	if len(ways) != 1 {
 		return errors.New("sms: say one provider: its address, twilio or aliyun")
 	}
-	return errors.Join(ways[0].Validate(), checkTimeout(s.Timeout))
+	return errors.Join(ways[0].Validate(), checkTimeout(s.Timeout), checkRegion(s.Region))
+}
+
+func checkRegion(region string) error {
+	if region == "" || contacts.Region(region) {
+		return nil
+	}
+	return fmt.Errorf("region: %q is no country; write two capital letters (ISO 3166), as `region CN`", region)
+}
+
+// region is whose numbers need no country code, "" if there is none.
+func (s *SMS) region() string {
+	if s == nil {
+		return ""
+	}
+	return s.Region
 }
 
 // checkEarly is check for a Caddyfile: what stands in a placeholder is looked at
@@ -62,7 +82,7 @@ func (s *SMS) check() error {
 func (s *SMS) checkEarly() error {
 	if s.HTTP != nil && placeheld(s.HTTP.URL) || s.Twilio != nil && placeheld(s.Twilio.Endpoint, s.Twilio.Account) ||
 		s.Aliyun != nil && placeheld(s.Aliyun.Endpoint) {
-		return checkTimeout(s.Timeout)
+		return errors.Join(checkTimeout(s.Timeout), checkRegion(s.Region))
 	}
 	return s.check()
 }
