@@ -82,7 +82,7 @@ func masked(to string) string {
 // scrubbed is what a provider said, without what it repeated of the message.
 func scrubbed(err error, m Message) string {
 	text := err.Error()
-	for _, secret := range []string{m.Text, m.Subject, m.To, strings.TrimPrefix(m.To, "+"), m.Code} {
+	for _, secret := range []string{m.Text, m.Subject, strings.TrimPrefix(m.To, "+"), m.Code} {
 		if secret != "" {
 			text = replaceFold(text, secret, "***")
 		}

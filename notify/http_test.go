@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -214,6 +216,9 @@ func TestConnections(t *testing.T) {
 // A provider that answers 500 is asked once more; one that took the message and
 // says so late or not at all is not.
 func TestNoSecondSMS(t *testing.T) {
+	var spoken bytes.Buffer // in Go's own log
+	log.SetOutput(&spoken)
+	defer log.SetOutput(os.Stderr)
 	asked := make(map[string]*atomic.Int32)
 	cases := map[string]struct {
 		answer http.HandlerFunc
@@ -250,6 +255,9 @@ func TestNoSecondSMS(t *testing.T) {
 		if got := asked[name].Load(); got != c.want {
 			t.Errorf("%s: it was asked %d times", name, got)
 		}
+	}
+	if spoken.Len() > 0 {
+		t.Errorf("past our log: %s", &spoken)
 	}
 }
 

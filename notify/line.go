@@ -7,14 +7,13 @@ import (
 	"io"
 	"net"
 	"net/textproto"
-	"time"
 
 	gomail "github.com/wneessen/go-mail"
 )
 
 // line is the connection of one mail. The mail library gives each of its steps
-// time anew and leaves connections open whose beginning failed; a line has one
-// end for all of it.
+// time anew, does not look at a context once it is connected, and leaves
+// connections open whose beginning failed; a line ends with its context.
 type line struct {
 	conn net.Conn
 	stop func() bool
@@ -25,13 +24,12 @@ func (l *line) dial(ctx context.Context, network, address string, encrypted bool
 	if err != nil {
 		return nil, err
 	}
-	until, _ := ctx.Deadline()
-	l.conn = bounded{conn, until}
+	l.conn = conn
 	l.stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
 	if !encrypted {
-		return l.conn, nil
+		return conn, nil
 	}
-	secure := tls.Client(l.conn, config)
+	secure := tls.Client(conn, config)
 	return secure, secure.HandshakeContext(ctx)
 }
 
@@ -40,20 +38,6 @@ func (l *line) close() {
 		l.stop()
 		_ = l.conn.Close()
 	}
-}
-
-// bounded is a connection that nobody can use for longer.
-type bounded struct {
-	net.Conn
-	until time.Time
-}
-
-// SetDeadline implements net.Conn.
-func (b bounded) SetDeadline(t time.Time) error {
-	if !b.until.IsZero() && (t.IsZero() || t.After(b.until)) {
-		t = b.until
-	}
-	return b.Conn.SetDeadline(t)
 }
 
 // mailFault says what an error means. The server has the mail when it has

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
@@ -155,7 +156,8 @@ func (s *SMTP) client(ctx context.Context, line *line) (*gomail.Client, error) {
 	if s.encryption() == startTLS {
 		policy = gomail.TLSMandatory
 	}
-	options := []gomail.Option{gomail.WithPort(n), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(config), gomail.WithoutNoop(), gomail.WithoutRset(),
+	options := []gomail.Option{gomail.WithPort(n), gomail.WithTimeout(time.Hour), // the line's end comes first
+		gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(config), gomail.WithoutNoop(), gomail.WithoutRset(),
 		gomail.WithDialContextFunc(func(_ context.Context, network, address string) (net.Conn, error) { // theirs ends with the dialing
 			return line.dial(ctx, network, address, s.encryption() == implicitTLS, config)
 		})}

@@ -230,20 +230,24 @@ func endless(c net.Conn) {
 
 // Connections end with their mail, also those that never got so far.
 func TestMailLeavesNoConnection(t *testing.T) {
-	box := newMailbox(t, startTLS)
-	box.password = "another"
-	for range 5 {
-		if err := box.client().Carry(t.Context(), letter); err == nil {
-			t.Fatal("a wrong password sent a mail")
+	wrong, plain := newMailbox(t, startTLS), newMailbox(t, noTLS)
+	wrong.password, plain.how = "another", startTLS
+	for _, box := range []*mailbox{wrong, plain} {
+		for range 5 {
+			if err := box.client().Carry(t.Context(), letter); err == nil {
+				t.Fatal("a mail was sent")
+			}
+		}
+		for range 100 {
+			if box.open() == 0 {
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if n := box.open(); n != 0 {
+			t.Errorf("%d connections are open", n)
 		}
 	}
-	for range 100 {
-		if box.open() == 0 {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Errorf("%d connections are open", box.open())
 }
 
 // All of it at once: the courier, the second try, the log.
