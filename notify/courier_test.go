@@ -308,6 +308,27 @@ func TestAnnouncementsWait(t *testing.T) {
 	})
 }
 
+// However many there are, only so many wait for the provider.
+func TestAnnouncementsAreBounded(t *testing.T) {
+	notice := hello
+	notice.Code = ""
+	s := &script{do: always(fault(Temporary, "503"))}
+	inBubble(t, s, func(t *testing.T, c *Courier, m *counts, _ *bytes.Buffer) {
+		for s.count() < failuresToOpen {
+			mustSend(t, c, hello)
+			time.Sleep(2 * retryAfter)
+		}
+		before := m.of("dropped")
+		for range 2 * waiting {
+			mustSend(t, c, notice)
+			synctest.Wait()
+		}
+		if got := m.of("dropped") - before; got != waiting {
+			t.Errorf("%d of %d were dropped", got, 2*waiting)
+		}
+	})
+}
+
 func TestAnnouncementsEnd(t *testing.T) {
 	notice := hello
 	notice.Code = ""
