@@ -83,7 +83,7 @@ func (b *Book) announce(ctx context.Context, c accounts.Contact, a Announcement)
 	}
 	subject, text := b.Writer.Announce(c.Language, templates.Announcement{
 		SMS: c.Kind == identity.SMS, Kind: a.Kind, Account: c.Subject.Name, Site: a.Site, At: b.Now(), Until: a.Until,
-		Network: Network(a.Address), Browser: Browser(a.Browser), Detail: a.Detail})
+		Network: Network(a.Address), Browser: a.Browser, Detail: a.Detail})
 	return b.Courier.Send(ctx, notify.Message{Channel: channel(c.Kind), To: to.To, Lang: c.Language,
 		Subject: subject, Text: text, Purpose: "announce_" + string(a.Kind)})
 }

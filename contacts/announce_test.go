@@ -30,7 +30,7 @@ func TestAnnouncementsReachAllContacts(t *testing.T) {
 	if want := "【Example Cloud】已更换手机号或邮箱。账号：alice。如非本人操作或有疑问，请联系管理员。"; sms != want {
 		t.Error(sms)
 	}
-	for _, part := range []string{"Account: alice\n", "Site: wiki\n", "When: 1 December 2026, 09:00 UTC\n", "Network: 203.0.113.0/24\n", "Browser: Firefox, Linux\n", "What: +86 138****8000\n"} {
+	for _, part := range []string{"Account: alice\n", "Site: wiki\n", "When: 1 December 2026, 09:00 UTC\n", "Network: 203.0.113.0/24\n", "Browser: Firefox 145 · Linux\n", "What: +86 138****8000\n"} {
 		if !strings.Contains(mail, part) {
 			t.Errorf("%q is not in %q", part, mail)
 		}

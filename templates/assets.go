@@ -2,9 +2,11 @@ package templates
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +15,7 @@ import (
 // that browsers may keep them for good and a change is seen at once.
 type assets struct {
 	style, logo, favicon string
+	ownStyle             string // of the pages on which people manage what is their own
 	files                map[string]asset // by path
 }
 
@@ -21,10 +24,17 @@ type asset struct {
 	body        []byte
 }
 
+// ownStyle is what the pages need on which people manage what is their own, and
+// no other page has to load.
+//
+//go:embed security.css
+var ownStyle []byte
+
 func loadAssets(base string, files layers) assets {
 	a := assets{files: map[string]asset{}}
-	style := append(squeezed(files.own("style.css")), files.either("style.css", nil)...)
-	a.style = a.add(base, "style.css", "text/css; charset=utf-8", style)
+	ours, theirs := squeezed(files.own("style.css")), files.either("style.css", nil)
+	a.style = a.add(base, "style.css", "text/css; charset=utf-8", slices.Concat(ours, theirs))
+	a.ownStyle = a.add(base, "security.css", "text/css; charset=utf-8", slices.Concat(ours, squeezed(ownStyle), theirs))
 	a.logo = a.add(base, "logo.svg", "image/svg+xml", files.either("logo.svg", files.own("logo.svg")))
 	a.favicon = a.add(base, "favicon.svg", "image/svg+xml", files.either("favicon.svg", files.own("logo.svg")))
 	return a
@@ -44,6 +54,15 @@ func (a assets) add(base, name, contentType string, body []byte) string {
 	path := base + "/assets/" + stem + "." + hex.EncodeToString(sum[:8]) + "." + ext
 	a.files[path] = asset{contentType, body}
 	return path
+}
+
+// styleOf is the style that a page loads.
+func (a assets) styleOf(v View) string {
+	switch v.(type) {
+	case Security, OwnList, Change, NewCodes, Recovered, Noticed:
+		return a.ownStyle
+	}
+	return a.style
 }
 
 // ServeAsset serves what pages load, under the names that they use, and

@@ -84,6 +84,15 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for _, k := range kinds(t, source, "AnnouncementKind") {
 		used["announce."+k+".subject"], used["announce."+k+".text"] = true, true
 	}
+	for _, k := range append(kinds(t, source, "ChangeKind"), "contact_remove", "later", "add.totp", "add.passkey", "contact.sms", "contact.email") {
+		used["change."+k+".title"], used["change."+k+".text"], used["change."+k+".submit"] = true, true, true
+	}
+	for _, k := range kinds(t, source, "DoneKind") {
+		used["done."+k] = true
+	}
+	for _, e := range events(t) {
+		used["event."+e] = true
+	}
 	for _, p := range []CodePurpose{CodeSignIn, CodeChange, CodeIdentity} {
 		used["code.purpose."+string(p)] = true
 	}
@@ -95,6 +104,36 @@ func TestEveryTextIsUsed(t *testing.T) {
 	for key := range newSet(t, "").languages[0].texts {
 		if !used[key] {
 			t.Errorf("nothing uses %s", key)
+		}
+	}
+}
+
+// events are those of the audit trail that concern a person.
+func events(t *testing.T) (all []string) {
+	t.Helper()
+	source, err := os.ReadFile("../audit/audit.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`Event += "([a-z_.]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if !strings.HasPrefix(m[1], "accounts.") {
+			all = append(all, m[1])
+		}
+	}
+	return all
+}
+
+// TestEveryEventHasWords: people are shown what was done to their account.
+func TestEveryEventHasWords(t *testing.T) {
+	all := events(t)
+	if len(all) < 40 {
+		t.Fatalf("only %v of events found", all)
+	}
+	for _, l := range newSet(t, "").languages {
+		for _, e := range all {
+			if l.event(e) == l.event("none such") {
+				t.Errorf("%s: no words for %s", l.Code, e)
+			}
 		}
 	}
 }
@@ -120,6 +159,10 @@ func TestEveryKindHasASample(t *testing.T) {
 			seen["password "+string(v.Error)] = true
 		case NewPassword:
 			seen["password "+string(v.Error)] = true
+		case Security:
+			seen["done "+string(v.Done)] = true
+		case Change:
+			seen["change "+strings.ReplaceAll(string(v.Do), "/", "_")] = true
 		}
 	}
 	source := sources(t)
@@ -131,6 +174,16 @@ func TestEveryKindHasASample(t *testing.T) {
 	for _, k := range kinds(t, source, "PasswordError") {
 		if !seen["password "+k] {
 			t.Errorf("no sample of error %s", k)
+		}
+	}
+	for _, k := range kinds(t, source, "DoneKind") {
+		if !seen["done "+k] {
+			t.Errorf("no sample of done %s", k)
+		}
+	}
+	for _, k := range kinds(t, source, "ChangeKind") {
+		if !seen["change "+k] {
+			t.Errorf("no sample of change %s", k)
 		}
 	}
 	for _, k := range kinds(t, source, "MessageKind") {

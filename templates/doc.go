@@ -20,7 +20,8 @@
 //	pages/NAME.html    a page to replace: challenge, sentcode, passkey, recovery,
 //	                   ticket, stuck, requestfiled; enroll, enrollpasskey,
 //	                   enrollcontact, enrollsent; notice, signin, signout,
-//	                   password, newpassword, link;
+//	                   password, newpassword, link; security, ownlist, change,
+//	                   newcodes, recovered, noticed;
 //	                   layout (the frame around all), parts (what they share)
 //
 // Style. Since the overlay's style.css comes last, a house style is often no
@@ -62,6 +63,8 @@
 //	POST {{.Base}}/signin/password?return={{.View.Return}}   name, password
 //	POST {{.Base}}/signin/password/link     ticket; with password1, password2
 //	POST {{.Base}}/signin/password/change   password, password1, password2
+//	POST {{.Base}}/security/...             token={{.View.Token}} and what the page
+//	                                        names: id, kind, factor, name, return
 //
 // A layout has to end in {{.Scripts}}, before </body>: there stand the scripts
 // of the few pages that have one. They find what they work on by attributes:
@@ -82,6 +85,8 @@
 //	code NAME            the same, for copying
 //	date T, hour T, moment T, clock T   a time, in UTC
 //	span D, until T1 T2  a rough duration
+//	browser UA           what people call a User-Agent
+//	event NAME           what happened, in words
 //	qr URL LABEL         a QR code
 //	otpauth URL          a link that opens an authenticator app
 //	hostOf URL           the host of a link, "" if it stays here

@@ -22,6 +22,8 @@ func (l speech) formats() template.FuncMap {
 		"span":    l.span,
 		"until":   func(now, then time.Time) (template.HTML, error) { return l.span(then.Sub(now)) },
 		"count":   l.count,
+		"browser": l.browser,
+		"event":   l.event,
 		"otpauth": otpauth,
 		"hostOf":  hostOf,
 	}

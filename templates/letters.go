@@ -68,7 +68,7 @@ func (l speech) facts(a Announcement) string {
 		l.fact("fact.at", l.plainMoment(a.At)),
 		l.fact("fact.until", l.plainMoment(a.Until)),
 		l.fact("fact.network", harmless(a.Network, fullName)),
-		l.fact("fact.browser", harmless(a.Browser, fullName)))
+		l.fact("fact.browser", l.browser(a.Browser)))
 }
 
 // detail is the text that says what the detail is.

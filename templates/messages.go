@@ -35,7 +35,7 @@ type Announcement struct {
 	At      time.Time // when it happened
 	Until   time.Time // when it takes effect, for what is planned; zero otherwise
 	Network string    // where from, cut; "" where nobody's browser did it
-	Browser string    // its label
+	Browser string    // User-Agent
 	// Detail is the name of a factor or a masked contact; how many recovery
 	// codes are left; the reference of a request.
 	Detail string

@@ -16,6 +16,7 @@ func Samples() []Sample {
 	all := append(challengeSamples(now), enrollSamples(now)...)
 	all = append(all, factorSamples(now)...)
 	all = append(all, noticeSamples(now)...)
+	all = append(all, securitySamples(now)...)
 	all = append(all, signInSamples()...)
 	all = append(all, passwordSamples(now)...)
 	for i := range all {

@@ -49,6 +49,8 @@ func scriptsOf(v View) []script {
 		return []script{passkeyScript}
 	case SentCode:
 		return []script{waitScript}
+	case NewCodes:
+		return []script{printScript}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ func TestScriptsOfAPage(t *testing.T) {
 		{PasskeyCheck{}, []script{passkeyScript}},
 		{EnrollPasskey{}, []script{passkeyScript}},
 		{SentCode{}, []script{waitScript}},
+		{NewCodes{}, []script{printScript}},
 		{Challenge{}, nil}, {Enroll{}, nil}, {Notice{}, nil}, {SignIn{}, nil}, {Password{}, nil}, {NewPassword{}, nil},
 		{RecoveryCheck{}, nil}, {Ticket{}, nil}, {Stuck{}, nil}, {EnrollContact{}, nil},
 	} {

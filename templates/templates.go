@@ -115,7 +115,7 @@ func (s *Set) render(l speech, back string, f Frame, v View) ([]byte, error) {
 		Frame: f, View: v,
 		Brand: s.options.Brand, Help: s.options.Help, Base: s.options.Base,
 		Lang: l.Tag.String(), Languages: s.switches(l, back, v),
-		Style: s.assets.style, Logo: s.assets.logo, Favicon: s.assets.favicon,
+		Style: s.assets.styleOf(v), Logo: s.assets.logo, Favicon: s.assets.favicon,
 	})
 	return b.Bytes(), err
 }

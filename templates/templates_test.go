@@ -78,8 +78,8 @@ func TestLongestNameKeepsEnrollmentSmall(t *testing.T) {
 		URL: "otpauth://totp/Example%20Cloud:" + strings.Repeat("%E4%B8%AD", 85) + "?secret=" + strings.Repeat("A", 32) + "&issuer=Example%20Cloud&algorithm=SHA1&digits=6&period=30"}
 	w := get(s, "GET", "zh", Frame{Subject: name}, e)
 	size := w.Body.Len()
-	for _, a := range s.assets.files {
-		size += len(a.body)
+	for _, path := range []string{s.assets.style, s.assets.logo, s.assets.favicon} {
+		size += len(s.assets.files[path].body)
 	}
 	if w.Code != http.StatusTeapot || size > 30<<10 {
 		t.Errorf("status %d, %d bytes", w.Code, size)
@@ -229,6 +229,21 @@ func TestFormsKeepTheirContract(t *testing.T) {
 			default:
 				want = append(want, `action="/.stepgate/signin/password/change"`, field("password"))
 			}
+		case Security:
+			want = []string{`<form method="post" id="own"`, field("token")}
+			if !v.Manage {
+				not = []string{"/security/remove", "/security/rename", "/security/add", "/security/contact", "/security/codes", "/security/prefer"}
+			}
+		case OwnList:
+			want = []string{field("token")}
+		case Change:
+			want = []string{`<form method="post" action="/.stepgate/security/` + string(v.Do) + `"`, field("token"), `href="/.stepgate/security"`}
+		case NewCodes:
+			want = []string{` download="`, `href="data:text/plain;charset=utf-8,7KQ4-M2XP-R4WN-82KD`, "data-print hidden", "<code>HJKM-NPQR-STVW-XYZ2</code>"}
+		case Recovered:
+			want = []string{field("token"), `href="/.stepgate/security"`}
+		case Noticed:
+			want = []string{field("token"), field("return"), `name="mine" value="no"`}
 		case Notice:
 			not = []string{"<form"}
 		}
