@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -103,17 +104,28 @@ func (c *checker) check(r *http.Request) error {
 	return nil
 }
 
-// ordered sorts the pairs of a query as they came.
+// ordered writes a query anew, sorted and escaped by RFC 3986: a server signs
+// what it understood, not what was sent.
 func ordered(raw string) string {
-	pairs := strings.Split(raw, "&")
-	for i := range pairs {
-		for j := i + 1; j < len(pairs); j++ {
-			if pairs[j] < pairs[i] {
-				pairs[i], pairs[j] = pairs[j], pairs[i]
-			}
+	query, _ := url.ParseQuery(raw)
+	var pairs []string
+	for name, values := range query {
+		pairs = append(pairs, rfc3986(name)+"="+rfc3986(values[0]))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+func rfc3986(s string) string {
+	var out strings.Builder
+	for _, c := range []byte(s) {
+		if strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			_, _ = fmt.Fprintf(&out, "%%%02X", c)
 		}
 	}
-	return strings.Join(pairs, "&")
+	return out.String()
 }
 
 func newAliyun(t *testing.T, c *checker) *Aliyun {

@@ -43,7 +43,6 @@ func newLane(ch Channel, carrier Carrier, timeout time.Duration, o Options) *lan
 	l.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Timeout:       openFor,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresToOpen },
-		IsExcluded:    func(err error) bool { return errors.Is(err, context.Canceled) },
 		IsSuccessful:  alive,
 		OnStateChange: func(_ string, _, to gobreaker.State) { l.changed(to) },
 	})
