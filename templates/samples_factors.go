@@ -2,6 +2,7 @@ package templates
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,12 @@ func asked(m Message) Asking {
 	}}
 }
 
+// but leaves out the way that the page itself is about.
+func but(factor string, a Asking) Asking {
+	a.Ways = slices.DeleteFunc(slices.Clone(a.Ways), func(w FactorWay) bool { return w.Factor == factor })
+	return a
+}
+
 func inside(purpose string) Asking {
 	a := asked(Message{})
 	a.Purpose, a.Trust, a.Stuck = purpose, 0, false
@@ -49,9 +56,9 @@ func proofSamples(now time.Time) []Sample {
 	only := Asking{ID: sampleID, Purpose: "login", Stuck: true}
 	odd := Asking{ID: oddName, Purpose: "login", Ways: []FactorWay{{"totp", oddName}, {"passkey", oddName}}}
 	return []Sample{
-		sampleOf("challenge-several", Challenge{Asking: asked(Message{}), Credential: "Work phone", BoundAt: now.AddDate(0, -1, 0)}),
+		sampleOf("challenge-several", Challenge{Asking: but("totp", asked(Message{})), Credential: "Work phone", BoundAt: now.AddDate(0, -1, 0)}),
 		sampleOf("challenge-only", Challenge{Asking: only, Credential: "Work phone", BoundAt: now.AddDate(0, -1, 0)}),
-		sampleOf("challenge-step-up", Challenge{Asking: inside("step_up"), Credential: "Work phone", BoundAt: now.AddDate(0, -1, 0)}),
+		sampleOf("challenge-step-up", Challenge{Asking: but("totp", inside("step_up")), Credential: "Work phone", BoundAt: now.AddDate(0, -1, 0)}),
 		sampleOf("passkey", PasskeyCheck{asked(Message{}), sampleGet}),
 		sampleOf("passkey-step-up", PasskeyCheck{inside("step_up"), sampleGet}),
 		sampleOf("passkey-refused", PasskeyCheck{asked(Message{Kind: PasskeyRefused, Left: 4}), sampleGet}),
@@ -59,11 +66,11 @@ func proofSamples(now time.Time) []Sample {
 		sampleOf("passkey-unknown", PasskeyCheck{asked(Message{Kind: PasskeyUnknown, Left: 4}), sampleGet}),
 		sampleOf("passkey-locked", PasskeyCheck{locked, sampleGet}),
 		sampleOf("passkey-odd-names", PasskeyCheck{odd, json.RawMessage(`{"rpId":"` + oddName + `"}`)}),
-		sampleOf("recovery", RecoveryCheck{asked(Message{})}),
-		sampleOf("recovery-step-up", RecoveryCheck{inside("step_up")}),
-		sampleOf("recovery-wrong", RecoveryCheck{asked(Message{Kind: RecoveryWrong, Left: 4})}),
-		sampleOf("recovery-spent", RecoveryCheck{asked(Message{Kind: RecoverySpent, Left: 4})}),
-		sampleOf("recovery-not-a-code", RecoveryCheck{asked(Message{Kind: NotACode, Left: 5})}),
+		sampleOf("recovery", RecoveryCheck{but("recovery", asked(Message{}))}),
+		sampleOf("recovery-step-up", RecoveryCheck{but("recovery", inside("step_up"))}),
+		sampleOf("recovery-wrong", RecoveryCheck{but("recovery", asked(Message{Kind: RecoveryWrong, Left: 4}))}),
+		sampleOf("recovery-spent", RecoveryCheck{but("recovery", asked(Message{Kind: RecoverySpent, Left: 4}))}),
+		sampleOf("recovery-not-a-code", RecoveryCheck{but("recovery", asked(Message{Kind: NotACode, Left: 5}))}),
 		sampleOf("recovery-locked", RecoveryCheck{locked}),
 	}
 }
@@ -71,7 +78,7 @@ func proofSamples(now time.Time) []Sample {
 func sentSamples(now time.Time) []Sample {
 	sent := func(kind, why string, a Asking) SentCode {
 		masked := map[string]string{"sms": "+86 138****8000", "email": "l***i@example.com"}[kind]
-		return SentCode{Asking: a, Kind: kind, Masked: masked, Why: why, Sent: true, ResendAt: now.Add(45 * time.Second), ExpiresAt: now.Add(10 * time.Minute)}
+		return SentCode{Asking: but(kind, a), Kind: kind, Masked: masked, Why: why, Sent: true, ResendAt: now.Add(45 * time.Second), ExpiresAt: now.Add(10 * time.Minute)}
 	}
 	unsent := func(s SentCode) SentCode {
 		s.Sent, s.ResendAt, s.ExpiresAt = false, time.Time{}, time.Time{}
@@ -143,8 +150,8 @@ func bindSamples(now time.Time) []Sample {
 		sampleOf("enrollpasskey-refused", EnrollPasskey{with(Message{Kind: PasskeyRefused}), "Chrome on Windows", sampleCreate}),
 		sampleOf("enrollpasskey-odd-names", EnrollPasskey{odd, oddName, json.RawMessage(`{"rp":{"name":"` + oddName + `"}}`)}),
 		sampleOf("enrollcontact-sms", EnrollContact{with(Message{}), "sms", ""}),
-		sampleOf("enrollcontact-email", EnrollContact{inside("manage"), "email", ""}),
-		sampleOf("enrollcontact-email-wrong", EnrollContact{with(Message{Kind: NotAnAddress}), "email", "lin.wei"}),
+		sampleOf("enrollcontact-email", EnrollContact{but("email", inside("manage")), "email", ""}),
+		sampleOf("enrollcontact-email-wrong", EnrollContact{but("email", with(Message{Kind: NotAnAddress})), "email", "lin.wei"}),
 		sampleOf("enrollcontact-odd-names", EnrollContact{odd, "sms", oddName}),
 		sampleOf("enrollsent-sms", EnrollSent{with(Message{}), "sms", "+86 138****8000"}),
 		sampleOf("enrollsent-email", EnrollSent{plain, "email", "l***i@example.com"}),
