@@ -120,6 +120,7 @@ func handler(s *Service, by Caller) http.Handler {
 			answer(w, result, err)
 		})
 	}
+	mux.HandleFunc("GET "+backupPath, func(w http.ResponseWriter, r *http.Request) { s.sendBackup(w, r, by) })
 	return mux
 }
 

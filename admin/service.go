@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -35,6 +36,8 @@ type Service struct {
 	// LinkTo makes a one-time link for somebody of a realm; ok is false where
 	// no site of the realm has Stepgate's own sign-in page.
 	LinkTo func(realm string, t accounts.Ticket) (link string, ok bool)
+	// Backup writes all accounts, sealed.
+	Backup func(ctx context.Context, to io.Writer) error
 	Now    func() time.Time
 }
 

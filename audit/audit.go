@@ -48,6 +48,8 @@ const (
 	SessionsEnded     Event = "person.sessions_ended"
 	RebindingRequired Event = "person.rebinding_required"
 	ContactFiled      Event = "person.contact_filed"
+	BackupMade        Event = "accounts.backup_made"
+	AccountsRestored  Event = "accounts.restored"
 	TicketIssued      Event = "person.ticket_issued"
 	HelpApproved      Event = "help.approved" // a person's request
 	HelpRefused       Event = "help.refused"

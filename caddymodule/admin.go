@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"cmp"
 	"context"
+	"github.com/stepgate/stepgate/backup"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,7 +76,11 @@ func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *
 	trail := s.accounts.Audit()
 	return &admin.Service{People: s.accounts, Accounts: s.accounts, Sessions: listedSessions{live}, Budgets: s.accounts.Budgets(),
 		Trail: loggedTrail{trail, a.log}, Past: trail, Contacts: a.book(s, ring), TicketKey: ring.Derive("ticket")[0],
-		HasRealm: a.hasRealm, LinkTo: a.linkTo, Now: time.Now}
+		HasRealm: a.hasRealm, LinkTo: a.linkTo, Now: time.Now,
+		Backup: func(ctx context.Context, to io.Writer) error {
+			_, err := backup.Write(ctx, to, s.accounts, ring, time.Now())
+			return err
+		}}
 }
 
 // book is how people are reached.

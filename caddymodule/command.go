@@ -51,6 +51,18 @@ func Commands() []caddycmd.Command {
 			CobraFunc: usersCommand,
 		},
 		{
+			Name:      "backup",
+			Usage:     "FILE",
+			Short:     "Writes all accounts of the running gateway into a sealed file",
+			CobraFunc: backupCommand,
+		},
+		{
+			Name:      "restore",
+			Usage:     "FILE",
+			Short:     "Fills an empty accounts store from a backup, while the gateway is stopped",
+			CobraFunc: restoreCommand,
+		},
+		{
 			Name:  "presets",
 			Short: "Lists the consoles that Stepgate has a preset for",
 			Long:  "Lists the presets for `first_factor console PRESET`, with the consoles' versions that were tested.",

@@ -10,11 +10,13 @@ import (
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/backup"
 	"github.com/stepgate/stepgate/challenge"
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/seal"
+	"github.com/stepgate/stepgate/selfservice"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/accountsql"
 	"github.com/stepgate/stepgate/store/sqlite"
@@ -33,6 +35,7 @@ type accountStore interface {
 	accounts.Store
 	accounts.Factors
 	accounts.Help
+	backup.Store
 	accounts.Passwords
 	Budgets() limits.Store
 	Audit() accountsql.Trail
@@ -112,12 +115,14 @@ func (a *App) openLive(s stores, ring *seal.Ring) (*sessions.Sessions, error) {
 }
 
 func (a *App) services(s stores, live *sessions.Sessions, ring *seal.Ring, now func() time.Time) *gateway.Services {
-	trail := loggedTrail{s.accounts.Audit(), a.log}
+	trail, book := loggedTrail{s.accounts.Audit(), a.log}, a.book(s, ring)
 	return &gateway.Services{
 		Sessions: live, Accounts: s.accounts, Trail: trail, Now: now,
 		Escrow: escrow.New(s.sessions.Escrows(), s.accounts, now),
 		Flow: &challenge.Flow{Accounts: s.accounts, Challenges: s.sessions.Challenges(), Budgets: s.accounts.Budgets(),
-			Trail: trail, Ring: ring, Book: a.book(s, ring), Issuer: a.Brand, Now: now},
+			Trail: trail, Ring: ring, Book: book, Issuer: a.Brand, Now: now},
+		Security: &selfservice.Service{People: s.accounts, Sessions: live, Trail: trail, History: s.accounts.Audit(),
+			Ring: ring, Book: book, Now: now},
 	}
 }
 

@@ -19,6 +19,11 @@ type Database interface {
 	// statement, and confirms nothing before the commit is durable. It may run
 	// do again after a rollback that is certain.
 	Write(ctx context.Context, do func(context.Context, Tx) error) error
+	// Snapshot runs do on the database as it is at one moment, however long
+	// that takes.
+	Snapshot(ctx context.Context, do func(context.Context, Reader) error) error
+	// Whole is Write once, however long that takes.
+	Whole(ctx context.Context, do func(context.Context, Tx) error) error
 	// Lock keeps all other transactions that lock the key waiting until tx ends.
 	Lock(ctx context.Context, tx Tx, key string) error
 	// Within is the condition that the bytes of part stand in those of whole.

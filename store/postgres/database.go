@@ -34,6 +34,29 @@ func (d database) Write(ctx context.Context, do func(context.Context, accountsql
 	return d.try(ctx, func(ctx context.Context, db *sql.DB) error { return transaction(ctx, db, do) })
 }
 
+// Snapshot implements accountsql.Database.
+func (d database) Snapshot(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
+	db, err := d.pool()
+	if err != nil {
+		return d.fault(err)
+	}
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return d.fault(err)
+	}
+	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	return d.fault(do(ctx, numbered{tx}))
+}
+
+// Whole implements accountsql.Database.
+func (d database) Whole(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
+	db, err := d.pool()
+	if err != nil {
+		return d.fault(err)
+	}
+	return d.fault(transaction(ctx, db, do))
+}
+
 // Lock implements accountsql.Database. Two keys of one hash only wait for each
 // other.
 func (d database) Lock(ctx context.Context, tx accountsql.Tx, key string) error {

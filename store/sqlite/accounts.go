@@ -42,6 +42,16 @@ func (d database) Write(ctx context.Context, do func(context.Context, accountsql
 	return d.f.write(ctx, func(tx *sql.Tx) error { return do(ctx, tx) })
 }
 
+// Snapshot implements accountsql.Database.
+func (d database) Snapshot(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
+	return d.f.read(ctx, func(tx *sql.Tx) error { return do(ctx, tx) })
+}
+
+// Whole implements accountsql.Database.
+func (d database) Whole(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
+	return d.Write(ctx, do)
+}
+
 // Lock implements accountsql.Database: whoever writes is alone.
 func (d database) Lock(context.Context, accountsql.Tx, string) error { return nil }
 
