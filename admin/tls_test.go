@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -203,7 +204,9 @@ func TestAdminRefusesBrowsers(t *testing.T) {
 	path := filepath.Join(folder(t), "a.sock")
 	serve(t, path).Use(admin.Use{Service: func() *admin.Service { return p.Service }})
 	overTLS := &http.Client{Transport: &http.Transport{TLSClientConfig: p.config(p.admins.client(t, asIs)), DisableKeepAlives: true}}
-	overSocket := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	overSocket := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
 	for base, client := range map[string]*http.Client{"https://" + p.address: overTLS, "http://stepgate": overSocket} {
 		for name, header := range map[string]http.Header{
 			"a form":            {"Origin": {"https://evil.test"}, "Content-Type": {"text/plain"}},
