@@ -16,6 +16,7 @@ import (
 	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
+	"github.com/stepgate/stepgate/selfservice"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/templates"
 )
@@ -74,6 +75,8 @@ type Services struct {
 	Now      func() time.Time
 	// Passwords prove people on Stepgate's own sign-in page.
 	Passwords *firstfactor.Passwords
+	// Security is what people do on their own page.
+	Security *selfservice.Service
 }
 
 // Meter counts. Its methods are called for every request.

@@ -186,7 +186,7 @@ func (v *visit) local() string {
 // localPath refuses everything that a browser could read as another host. Of
 // our own pages one is somewhere to go on.
 func localPath(p string) string {
-	if p == changePath {
+	if p == changePath || p == securityBase {
 		return p
 	}
 	if len(p) == 0 || p[0] != '/' || len(p) > 2048 || len(p) > 1 && (p[1] == '/' || p[1] == '\\') ||

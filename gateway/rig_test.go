@@ -24,6 +24,7 @@ import (
 	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/seal"
+	"github.com/stepgate/stepgate/selfservice"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/sqlite"
 	"github.com/stepgate/stepgate/templates"
@@ -123,6 +124,8 @@ func (r *rig) services(dir string) gateway.Services {
 		Flow: &challenge.Flow{Accounts: store, Challenges: faultyChallenges{live.Challenges(), r.faults},
 			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Now: r.clock,
 			Book: &contacts.Book{Ring: r.ring, Courier: &r.post, Writer: pages(r.t), Budgets: people.Budgets(), Log: slog.New(slog.DiscardHandler), Now: r.clock}}}
+	r.svc.Security = &selfservice.Service{People: store, Sessions: r.sessions, Trail: trail, History: people.Audit(),
+		Ring: r.ring, Book: r.svc.Flow.Book, Now: r.clock}
 	return r.svc
 }
 

@@ -155,6 +155,15 @@ func (s *Service) Prefer(ctx context.Context, p Person, f identity.Factor) error
 	return s.done(ctx, p, a, audit.FactorPreferred, f, contacts.Announcement{})
 }
 
+// Preferable tells whether the person may be asked for a factor first.
+func (s *Service) Preferable(ctx context.Context, p Person, f identity.Factor) error {
+	a, err := s.managing(ctx, p)
+	if err == nil && !slices.Contains(s.preferable(a, p), f) {
+		err = ErrNotOffered
+	}
+	return err
+}
+
 // preferable are the factors to choose from: those that are held and count,
 // the strongest first.
 func (s *Service) preferable(a accounts.Account, p Person) (all []identity.Factor) {

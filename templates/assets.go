@@ -15,7 +15,7 @@ import (
 // that browsers may keep them for good and a change is seen at once.
 type assets struct {
 	style, logo, favicon string
-	ownStyle             string // of the pages on which people manage what is their own
+	ownStyle             string           // of the pages on which people manage what is their own
 	files                map[string]asset // by path
 }
 

@@ -136,6 +136,7 @@ func noticeSamples(now time.Time) []Sample {
 		sample(named, Notice{Kind: NoticeNothingBound, Next: "/"}),
 		sample(named, Notice{Kind: NoticeNothingToBind, Next: "/"}),
 		sample(named, Notice{Kind: NoticeSharedContact, Next: "/.stepgate/security"}),
+		sample(named, Notice{Kind: NoticeNotManageable, Next: "/.stepgate/security"}),
 		sample(named, Notice{Kind: NoticePasswordChanged, Next: "/"}),
 	}
 }

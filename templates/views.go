@@ -143,6 +143,7 @@ const (
 	NoticeNothingBound  NoticeKind = "nothing_bound"   // no factor to confirm with: single sign-on did so far
 	NoticeNothingToBind NoticeKind = "nothing_to_bind" // no factor that counts can be bound now
 	NoticeSharedContact NoticeKind = "shared_contact"  // too many people have this number or address
+	NoticeNotManageable NoticeKind = "not_manageable"  // an administrator manages the person's factors
 
 	NoticeBusy            NoticeKind = "busy"      // too many passwords at once
 	NoticeLinkGone        NoticeKind = "link_gone" // a one-time link that is used, replaced or expired
