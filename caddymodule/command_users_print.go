@@ -68,7 +68,7 @@ func (t *table) part(heading string) {
 func cell(v any) string {
 	switch v := v.(type) {
 	case admin.Name:
-		return quoted(string(v), unicode.IsSpace)
+		return quoted(string(v), func(r rune) bool { return r == '"' || unicode.IsSpace(r) })
 	case time.Time:
 		if v.IsZero() {
 			return "-"
@@ -80,7 +80,7 @@ func cell(v any) string {
 }
 
 func quoted(text string, also func(rune) bool) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar || r == '"' || also(r) }
+	odd := func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar || also(r) }
 	if strings.ContainsFunc(text, odd) || strings.Contains(text, "  ") {
 		return strconv.Quote(text)
 	}
