@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -209,4 +210,53 @@ func (w *Walk) BindContact(b *Browser, kind, to string, box *inbox) {
 	w.Enter(b, box.Code(w.t, to))
 	w.Meet(b, "bind-"+kind+"-3-enable")
 	b.Follow("#enable button")
+}
+
+// Says is a text of the pages and messages in the walk's language.
+func (w *Walk) Says(key string) string {
+	w.t.Helper()
+	source, err := os.ReadFile(filepath.Join(checkout(), "templates", "texts."+w.lang[:2]+".json"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(source, &texts); err != nil || texts[key] == "" {
+		w.t.Fatalf("no text %s: %v", key, err)
+	}
+	return texts[key]
+}
+
+// Security opens the person's security page.
+func (w *Walk) Security(b *Browser) {
+	w.t.Helper()
+	b.Goto(w.URL + "/.stepgate/security")
+}
+
+// Ask follows a link of the security page to what asks about a change, and shows it.
+func (w *Walk) Ask(b *Browser, change, picture string) {
+	w.t.Helper()
+	w.Security(b)
+	b.Follow(`a[href*="/security/` + change + `"]`)
+	w.Meet(b, picture)
+}
+
+// Change is Ask, and then does it.
+func (w *Walk) Change(b *Browser, change, picture string) {
+	w.t.Helper()
+	w.Ask(b, change, picture)
+	w.Do(b)
+}
+
+// Do says yes to what a page of the security page asks.
+func (w *Walk) Do(b *Browser) {
+	w.t.Helper()
+	b.Follow("main form:not(#own) button")
+}
+
+// Done fails the test unless the security page says that this was done.
+func (w *Walk) Done(b *Browser, what string) {
+	w.t.Helper()
+	if !b.Has("[role=status]") || b.Text("[role=status]") != w.Says("done."+what) {
+		w.t.Fatalf("%s is not done; the browser is at %s:\n%s", what, b.URL(), b.Page())
+	}
 }
