@@ -20,6 +20,9 @@ func (g *Gateway) pass(v *visit) error {
 		}
 		v.session.Shown.Store(true)
 	}
+	if err := g.distrust(v); err != nil {
+		return g.fault(v, err)
+	}
 	g.openCookies(v)
 	if v.heads.credential {
 		g.site.Console.StripHeaders(v.Header, v.session.IssuedToken)
@@ -39,6 +42,17 @@ func (g *Gateway) pass(v *visit) error {
 		return err
 	}
 	return g.changed(v, a)
+}
+
+// distrust ends the trust in a person's browsers when they change the console's
+// password: who knew the old one may have been in one of them.
+func (g *Gateway) distrust(v *visit) error {
+	if len(g.site.Console.PasswordChange) == 0 || v.Safe() || !g.site.Console.PasswordChange.Any(v.Request) {
+		return nil
+	}
+	ctx, cancel := detached(v.Request.Request, storeTimeout)
+	defer cancel()
+	return g.svc.Accounts.DistrustBrowsers(ctx, v.session.Subject)
 }
 
 // ownFields refuses what would reach the console with somebody else's token in

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/firstfactor"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/policy"
@@ -70,11 +71,24 @@ func (p *passwordPage) weak(who identity.Subject) templates.PasswordError {
 	return templates.NoPasswordError
 }
 
-// replaced follows a new password: every session that the old one began ends.
+// replaced follows a new password: every session that the old one began ends,
+// and so does the trust in browsers.
 func (p *passwordPage) replaced(ctx context.Context, e audit.Event, who identity.Subject) error {
 	return errors.Join(
 		p.g.record(ctx, p.v, e, who, ""),
-		p.g.svc.Sessions.EndSubject(ctx, who))
+		p.g.svc.Sessions.EndSubject(ctx, who),
+		p.g.svc.Accounts.DistrustBrowsers(ctx, who),
+		p.tell(ctx, who))
+}
+
+// tell lets the person know, wherever they can be reached.
+func (p *passwordPage) tell(ctx context.Context, who identity.Subject) error {
+	account, err := p.g.svc.Accounts.Account(ctx, who)
+	if err == nil {
+		p.g.svc.Flow.Book.Announce(ctx, account.Contacts, contacts.Announcement{Kind: templates.AnnouncePasswordChanged,
+			Site: p.g.site.Name, Address: p.v.at.Address, Browser: browserLabel(p.v.Request.Request)})
+	}
+	return err
 }
 
 // mayChange finds the session of a person who signed in here and passed a

@@ -53,7 +53,7 @@ func (g *Gateway) release(ctx context.Context, v *visit, rec challenge.Record, b
 	http.SetCookie(v.w, ck)
 	v.session = live
 	if lost {
-		return g.goOn(v, by.onTheWay(localPath(rec.ReturnTo))) // the console will ask to sign in again
+		return g.goOn(v, g.onTheWay(v, by, localPath(rec.ReturnTo))) // the console will ask to sign in again
 	}
 	return g.send(ctx, v, rec, held, by)
 }
@@ -118,13 +118,13 @@ func (g *Gateway) send(ctx context.Context, v *visit, rec challenge.Record, held
 	}
 	delete(h, "Set-Cookie")
 	if to := goesTo(rec, held); to != "" {
-		return g.goOn(v, by.onTheWay(to))
+		return g.goOn(v, g.onTheWay(v, by, to))
 	}
 	err := g.svc.Escrow.Hold(ctx, v.session.Waiting, v.session.EscrowKey(), held, g.svc.Now().Add(challenge.Lifetime), g.shown(v)...)
 	if err != nil {
 		return g.fault(v, err)
 	}
-	return g.goOn(v, by.onTheWay(held.URL))
+	return g.goOn(v, g.onTheWay(v, by, held.URL))
 }
 
 // absolute is a redirect's target as the browser would have understood it at

@@ -8,12 +8,21 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// returning says where to go on, in the query of a page on the way.
-func returning(to string) string { return url.Values{"return": {to}}.Encode() }
+// returning says where to go on, in the query of a page on the way. The
+// console may want the person on another host: that we said so is proved.
+func (g *Gateway) returning(v *visit, to string) string {
+	return url.Values{"return": {to}, "seal": {g.svc.Security.Token(v.session, "return", to)}}.Encode()
+}
 
-// goesOn is where a page on the way leads to: a path of this host, and nothing
-// that a stranger's link can name.
-func (s *security) goesOn() string { return localPath(s.asked("return")) }
+// goesOn is where a page on the way leads to: where we said, or a path of this
+// host, and nothing else that a stranger's link can name.
+func (s *security) goesOn() string {
+	to := s.asked("return")
+	if s.Ours(s.v.session, s.asked("seal"), "return", to) {
+		return to
+	}
+	return localPath(to)
+}
 
 // showRecovered follows a pass with a recovery code.
 func (s *security) showRecovered(ctx context.Context) error {
@@ -32,9 +41,9 @@ func (s *security) showNoticed(ctx context.Context) error {
 		return s.fault(s.v, err)
 	}
 	if len(bound) == 0 {
-		return redirect(s.v, s.goesOn())
+		return s.goOn(s.v, s.goesOn())
 	}
-	view := templates.Noticed{Token: s.token(), Return: s.goesOn()}
+	view := templates.Noticed{Token: s.token(), Return: s.goesOn(), Seal: s.asked("seal")}
 	for _, c := range bound {
 		view.Bound = append(view.Bound, ownFactor(c))
 	}
@@ -53,5 +62,5 @@ func (s *security) noticed(ctx context.Context) error {
 	if s.asked("mine") == "no" {
 		return redirect(s.v, securityBase+"?"+url.Values{"advice": {s.Token(s.v.session, "advice")}}.Encode())
 	}
-	return redirect(s.v, s.goesOn())
+	return s.goOn(s.v, s.goesOn())
 }

@@ -105,8 +105,8 @@ const (
 	noticedPath   = securityBase + "/noticed"
 )
 
-// onTheWay is what a person has to see before going on to a path of this host.
-func (by pass) onTheWay(to string) string {
+// onTheWay is what the person of a raised session has to see before going on.
+func (g *Gateway) onTheWay(v *visit, by pass, to string) string {
 	page := ""
 	switch {
 	case by.recovered:
@@ -116,7 +116,7 @@ func (by pass) onTheWay(to string) string {
 	default:
 		return to
 	}
-	return page + "?" + returning(to)
+	return page + "?" + g.returning(v, to)
 }
 
 // trust lets the person's next logins in this browser pass.

@@ -201,6 +201,7 @@ func (Recovered) page() string { return "recovered" }
 type Noticed struct {
 	Token  string
 	Return string
+	Seal   string // proves it
 	Bound  []OwnFactor
 }
 
