@@ -288,3 +288,13 @@ func TestDiagramWalks(t *testing.T) {
 		}
 	}
 }
+
+// TestDiagramRequestsAtSignInsOnly: who is in has nobody to ask for help from
+// a page of a challenge.
+func TestDiagramRequestsAtSignInsOnly(t *testing.T) {
+	for purpose, want := range map[Purpose]string{Login: "filed", SignOn: "filed", StepUp: "proving", Manage: "proving"} {
+		if got := newWalk(t, purpose, policy.NoGate, proving).does("request"); got != want {
+			t.Errorf("%s: a request leads to %s, want %s", purpose, got, want)
+		}
+	}
+}
