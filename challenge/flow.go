@@ -140,7 +140,7 @@ func (f *Flow) Linked(ctx context.Context, r Record, v Visitor, site string) (Re
 	if over != nil || err != nil {
 		return deref(over), err
 	}
-	if r.Enroll {
+	if r.Enroll || !r.Purpose.raises() {
 		return f.end(ctx, r, gone)
 	}
 	err = f.spend(ctx, r)

@@ -15,6 +15,7 @@ import (
 	"github.com/stepgate/stepgate/escrow"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
+	"github.com/stepgate/stepgate/sessions"
 )
 
 // Sites of one realm can be linked: a person who has signed in here, and who
@@ -29,6 +30,10 @@ import (
 // A ticket is good for one challenge, which it names by a digest, and so for
 // the browser that has its session: who lures a person through a link of their
 // own gets nothing (RFC 9700, section 4.7). First factors are never linked.
+//
+// A session vouches for a factor that was passed in it, not for one that was
+// passed in the browser before, or at a third site. It opens no site where that
+// factor would be too weak, and it is no step-up.
 
 // linkBase is the path of both ends.
 const linkBase = Base + "/link"
@@ -42,6 +47,7 @@ type ticket struct {
 	Challenge string // digest of the one that it passes
 	Subject   identity.Subject
 	AMR       []string
+	Strength  identity.Strength
 	AuthTime  time.Time
 	ExpiresAt time.Time // of the session that vouches; what it opens ends with it
 }
@@ -55,7 +61,7 @@ func text(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 // Whether it is the same browser is seen there. Once is enough: who comes back
 // without a ticket is asked here.
 func (g *Gateway) askElsewhere(ctx context.Context, v *visit, rec challenge.Record) (done bool, err error) {
-	if len(g.site.Links) == 0 || rec.Enroll || v.Method != http.MethodGet || !v.navigates() {
+	if len(g.site.Links) == 0 || rec.Enroll || v.verified() || v.Method != http.MethodGet || !v.navigates() {
 		return false, nil
 	}
 	to, err := g.vouching(ctx, rec.Subject)
@@ -77,11 +83,16 @@ func (g *Gateway) askElsewhere(ctx context.Context, v *visit, rec challenge.Reco
 func (g *Gateway) vouching(ctx context.Context, who identity.Subject) (string, error) {
 	all, err := g.svc.Sessions.Store.List(ctx, who, g.svc.Now())
 	for _, r := range all {
-		if origin := g.site.Links[r.Site]; origin != "" && r.Passed && r.Level == identity.Verified {
+		if origin := g.site.Links[r.Site]; origin != "" && vouches(r) {
 			return origin, err
 		}
 	}
 	return "", err
+}
+
+// vouches tells whether a factor was passed in a session.
+func vouches(r sessions.Record) bool {
+	return r.Level == identity.Verified && r.Passed && r.Strength > identity.Unproved
 }
 
 // onLink serves both ends.
@@ -108,11 +119,11 @@ func (g *Gateway) vouch(v *visit, site, to string) error {
 	if err := g.identify(ctx, v); err != nil {
 		return g.fault(v, err)
 	}
-	if v.ambiguous || !v.verified() || !v.session.Passed {
+	if v.ambiguous || v.session == nil || !vouches(v.session.Record) {
 		return redirect(v, origin+Base+"/challenge")
 	}
 	id, err := g.issue(ctx, ticket{From: g.site.Name, To: site, Challenge: to, Subject: v.session.Subject,
-		AMR: v.session.AMR, AuthTime: v.session.AuthTime, ExpiresAt: v.session.ExpiresAt})
+		AMR: v.session.AMR, Strength: v.session.Strength, AuthTime: v.session.AuthTime, ExpiresAt: v.session.ExpiresAt})
 	if err != nil {
 		return g.fault(v, err)
 	}
@@ -148,7 +159,7 @@ func (g *Gateway) redeem(v *visit, id string) error {
 	if err != nil && !errors.Is(err, escrow.ErrNotFound) {
 		return g.fault(v, err)
 	}
-	t, ok := g.redeems(rec, held)
+	t, ok := g.redeems(v.session, rec, held)
 	if err != nil || !ok {
 		return redirect(v, Base+"/challenge")
 	}
@@ -178,12 +189,13 @@ func both(here, there []string) []string {
 	return all
 }
 
-// redeems tells whether a ticket is for a challenge.
-func (g *Gateway) redeems(rec challenge.Record, held escrow.Held) (t ticket, ok bool) {
+// redeems tells whether a ticket is for the challenge of a session.
+func (g *Gateway) redeems(live *sessions.Session, rec challenge.Record, held escrow.Held) (t ticket, ok bool) {
 	if json.Unmarshal(held.Answer.Body, &t) != nil {
 		return t, false
 	}
-	ok = t.To == g.site.Name && g.site.Links[t.From] != "" && t.Subject == rec.Subject && !rec.Enroll &&
+	ok = live.Level == identity.FirstFactor && t.Strength >= g.rulesFor(live.Subject, live.Groups).Least() &&
+		t.To == g.site.Name && g.site.Links[t.From] != "" && t.Subject == rec.Subject && !rec.Enroll &&
 		t.Challenge == digestOf(rec) && g.svc.Now().Before(t.ExpiresAt)
 	return t, ok
 }

@@ -106,16 +106,16 @@ func fewer(a, b Rules) []identity.Factor {
 	switch {
 	case len(Rules{Factors: both}.Countable()) > 0:
 		return both
-	case weakest(b) > weakest(a):
+	case b.Least() > a.Least():
 		return b.Factors
 	default:
 		return a.Factors
 	}
 }
 
-// weakest is the least by which a person may be known. Nothing is the hardest
+// Least is the weakest by which a person may be known. Nothing is the hardest
 // of all to have.
-func weakest(r Rules) identity.Strength {
+func (r Rules) Least() identity.Strength {
 	counted := r.Countable()
 	if len(counted) == 0 {
 		return identity.Key + 1
