@@ -94,6 +94,7 @@ type Contact struct {
 	Kind     identity.Factor // SMS or Email
 	Address  []byte          // sealed, with AddressBinding as its associated data
 	Digest   []byte          // keyed; equal for equal addresses, which counts their subjects
+	Older    [][]byte        // what Digest would be by older keys; counted with it, not stored
 	Language string          // BCP 47: what to write in
 	BoundAt  time.Time
 }

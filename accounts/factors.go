@@ -65,8 +65,9 @@ type Factors interface {
 	// credential of the old contact is one of the new, with its name, its
 	// strength and BoundAt renewed. ErrShared, counted over all realms, if
 	// MaxShared other subjects have it; parallel calls do not exceed it.
-	// It makes an account for a subject that has none.
-	PutContact(ctx context.Context, c Contact, old string) error
+	// It makes an account for a subject that has none. If states are given and
+	// the subject is in another one by now: ErrAlreadyBound.
+	PutContact(ctx context.Context, c Contact, old string, only ...identity.Enrollment) error
 	// RemoveContact removes a contact, and the credential that it is; ErrLast,
 	// ErrNoContact.
 	RemoveContact(ctx context.Context, s identity.Subject, id string) error

@@ -77,12 +77,12 @@ func (s *Service) put(ctx context.Context, who identity.Subject, to contacts.Add
 	if err != nil {
 		return err
 	}
-	if a.State != identity.NeverBound && a.State != identity.Federated {
-		return ErrTheirOwn
-	}
 	old, _ := a.Contact(to.Kind)
-	err = s.Accounts.PutContact(ctx, s.Contacts.Seal(who, to), old.ID)
-	if errors.Is(err, accounts.ErrShared) {
+	err = s.Accounts.PutContact(ctx, s.Contacts.Seal(who, to), old.ID, identity.NeverBound, identity.Federated)
+	switch {
+	case errors.Is(err, accounts.ErrAlreadyBound):
+		return ErrTheirOwn
+	case errors.Is(err, accounts.ErrShared):
 		return ErrShared
 	}
 	return err

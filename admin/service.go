@@ -45,7 +45,7 @@ type Service struct {
 type Accounts interface {
 	Account(ctx context.Context, s identity.Subject) (accounts.Account, error)
 	Browsers(ctx context.Context, s identity.Subject) ([]accounts.Browser, error)
-	PutContact(ctx context.Context, c accounts.Contact, old string) error
+	PutContact(ctx context.Context, c accounts.Contact, old string, only ...identity.Enrollment) error
 	accounts.Help
 }
 

@@ -191,11 +191,11 @@ func (s *step) putContact(ctx context.Context, f identity.Factor, p Part) (accou
 	if before, ok := s.account.Contact(f); ok {
 		old = before.ID
 	}
-	err = s.Accounts.PutContact(ctx, c, old)
+	err = s.Accounts.PutContact(ctx, c, old, s.account.State) // who is overtaken leaves nothing behind
 	switch {
 	case errors.Is(err, accounts.ErrShared):
 		return c, templates.Message{Kind: templates.SharedContact}, nil
-	case errors.Is(err, accounts.ErrNoContact):
+	case errors.Is(err, accounts.ErrNoContact), errors.Is(err, accounts.ErrAlreadyBound):
 		return c, templates.Message{Kind: templates.SentGone}, nil
 	}
 	return c, templates.Message{}, err

@@ -63,7 +63,14 @@ func channel(kind identity.Factor) notify.Channel {
 func (b *Book) Seal(s identity.Subject, to Address) accounts.Contact {
 	c := accounts.Contact{ID: rand.Text(), Subject: s, Kind: to.Kind, Language: to.Lang, BoundAt: b.Now()}
 	c.Address = b.Ring.Seal("contact", []byte(to.To), c.AddressBinding()...)
-	c.Digest = Digest(b.key("contact digest"), to.Kind, to.To)
+	for i, key := range b.Ring.Derive("contact digest") {
+		digest := Digest(key, to.Kind, to.To)
+		if i == 0 {
+			c.Digest = digest
+		} else {
+			c.Older = append(c.Older, digest)
+		}
+	}
 	return c
 }
 

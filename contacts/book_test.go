@@ -275,3 +275,30 @@ func TestBlocksOfNumbersHaveLimits(t *testing.T) {
 		t.Errorf("%d codes to numbers of one block", n)
 	}
 }
+
+// TestRotationCountsOn: who had an address counted by an older key is found by
+// what the next contact brings along.
+func TestRotationCountsOn(t *testing.T) {
+	older, err := seal.NewKey("k1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := seal.NewKey("k2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := func(sealing string, keys ...seal.Key) accounts.Contact {
+		ring, err := seal.NewRing(sealing, keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return (&Book{Ring: ring, Now: time.Now}).Seal(alice, mailbox("alice@example.com"))
+	}
+	before, after, behind := sealed("k1", older), sealed("k2", older, newer), sealed("k1", older, newer)
+	if bytes.Equal(before.Digest, after.Digest) || len(before.Older) != 0 || len(after.Older) != 1 || !bytes.Equal(after.Older[0], before.Digest) {
+		t.Errorf("%x is not among %x", before.Digest, after.Older)
+	}
+	if !bytes.Equal(behind.Digest, before.Digest) || len(behind.Older) != 1 || !bytes.Equal(behind.Older[0], after.Digest) {
+		t.Errorf("a node that does not seal by the new key yet counts by %x", behind.Older)
+	}
+}

@@ -1,7 +1,9 @@
 package accountsql
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/identity"
@@ -9,7 +11,7 @@ import (
 )
 
 // PutContact implements accounts.Factors.
-func (a *Accounts) PutContact(ctx context.Context, c accounts.Contact, old string) error {
+func (a *Accounts) PutContact(ctx context.Context, c accounts.Contact, old string, only ...identity.Enrollment) error {
 	return a.db.Write(ctx, func(ctx context.Context, tx Tx) error {
 		if err := ensure(ctx, tx, c.Subject); err != nil {
 			return err
@@ -17,6 +19,9 @@ func (a *Accounts) PutContact(ctx context.Context, c accounts.Contact, old strin
 		h, err := hold(ctx, tx, c.Subject)
 		if err != nil {
 			return err
+		}
+		if len(only) > 0 && !slices.Contains(only, h.state) {
+			return accounts.ErrAlreadyBound
 		}
 		if err := replaceable(ctx, tx, c, old); err != nil {
 			return err
@@ -44,18 +49,28 @@ func replaceable(ctx context.Context, tx Tx, c accounts.Contact, old string) err
 	return nil
 }
 
-// shareable counts who else has this number or address, while nobody else
-// can add it.
+// shareable counts who else has this number or address, by whichever key it
+// is known, while nobody else can add it. The locks are taken in one order.
 func (a *Accounts) shareable(ctx context.Context, tx Tx, c accounts.Contact) error {
-	if err := a.db.Lock(ctx, tx, "contact "+string(c.Digest)); err != nil {
-		return err
+	others := map[identity.Subject]bool{}
+	for _, digest := range slices.SortedFunc(slices.Values(append([][]byte{c.Digest}, c.Older...)), bytes.Compare) {
+		if err := a.db.Lock(ctx, tx, "contact "+string(digest)); err != nil {
+			return err
+		}
+		fields := func(s *identity.Subject) []any { return []any{&s.Realm, &s.Name} }
+		sharers, err := find(ctx, tx, fields, findSharers, digest)
+		if err != nil {
+			return err
+		}
+		for _, s := range sharers {
+			others[s] = true
+		}
 	}
-	var others int
-	err := tx.QueryRowContext(ctx, countSharers, c.Digest, c.Subject.Realm, []byte(c.Subject.Name)).Scan(&others)
-	if err == nil && others >= accounts.MaxShared {
+	delete(others, c.Subject)
+	if len(others) >= accounts.MaxShared {
 		return accounts.ErrShared
 	}
-	return err
+	return nil
 }
 
 func putContact(ctx context.Context, tx Tx, c accounts.Contact, old string) error {

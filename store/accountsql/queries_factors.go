@@ -48,7 +48,7 @@ const (
 const (
 	findContact   = `SELECT id FROM contacts WHERE realm = ? AND name = ? AND kind = ?`
 	ownContact    = `SELECT count(*) FROM contacts WHERE id = ? AND realm = ? AND name = ? AND kind = ?`
-	countSharers  = `SELECT count(*) FROM (SELECT DISTINCT realm, name FROM contacts WHERE digest = ? AND NOT (realm = ? AND name = ?)) AS others`
+	findSharers   = `SELECT DISTINCT realm, name FROM contacts WHERE digest = ?`
 	insertContact = `INSERT INTO contacts (id, realm, name, kind, address, digest, language, bound_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	deleteContact = `DELETE FROM contacts WHERE id = ? AND realm = ? AND name = ?`
 	// moveCredential makes the credential of one contact that of another.

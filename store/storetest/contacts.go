@@ -20,6 +20,10 @@ var contactTests = map[string]func(*testing.T, People){
 	"shared, crowd":   contactSharedCrowd,
 	"beside factors":  contactBesideFactors,
 	"replaced, crowd": contactReplacedCrowd,
+	"only in a state": contactOnly,
+	"only, crowd":     contactOnlyCrowd,
+	"older keys":      contactOlderKeys,
+	"older, crowd":    contactOlderKeysCrowd,
 }
 
 // newContact has a value in every field.
@@ -208,5 +212,68 @@ func contactBesideFactors(t *testing.T, s People) {
 	wantContacts(t, "beside factors", s, alice, mail, phone)
 	if left := credentialOf(t, s, alice, "r").Left; left != 10 {
 		t.Errorf("%d codes", left)
+	}
+}
+
+// contactOnly: whose state is another by now keeps the contacts that they have.
+func contactOnly(t *testing.T, s People) {
+	ctx, now := t.Context(), clock()
+	never, federated := identity.NeverBound, identity.Federated
+	must(t, s.PutContact(ctx, newContact(alice, "c1", now), "", never, federated))
+	wantErr(t, "in no such state", s.PutContact(ctx, newContact(alice, "c2", now), "c1", identity.Bound), accounts.ErrAlreadyBound)
+	must(t, s.NoteFederated(ctx, bob))
+	must(t, s.PutContact(ctx, newContact(bob, "b1", now), "", never, federated))
+	withFactors(t, s, alice, now, "k1")
+	wantErr(t, "of who is bound", s.PutContact(ctx, newContact(alice, "c2", now), "c1", never, federated), accounts.ErrAlreadyBound)
+	must(t, s.ResetFactors(ctx, alice))
+	wantErr(t, "of who was reset", s.PutContact(ctx, newContact(alice, "c2", now), "c1", never, federated), accounts.ErrAlreadyBound)
+	wantContacts(t, "refused", s, alice, newContact(alice, "c1", now))
+}
+
+// contactOnlyCrowd: in the moment of binding nobody slips a contact in. Each
+// contact is as new as the one who bound could have seen it.
+func contactOnlyCrowd(t *testing.T, s People) {
+	ctx, now := t.Context(), clock()
+	for round := range 5 {
+		who := identity.Subject{Realm: "wiki", Name: fmt.Sprint("person", round)}
+		var atBinding int
+		race(t, accounts.ErrAlreadyBound, func(i int) error {
+			if i != crowd/2 {
+				return s.PutContact(ctx, newContact(who, fmt.Sprint(round, "-", i), now), "", identity.NeverBound)
+			}
+			defer func() { atBinding = len(account(t, s, who).Contacts) }()
+			return s.BindFirst(ctx, plain(who, fmt.Sprint("k", round), identity.TOTP, now))
+		}, accounts.ErrNoContact)
+		if got := len(account(t, s, who).Contacts); got != atBinding {
+			t.Errorf("%d contacts when they bound, %d afterwards", atBinding, got)
+		}
+	}
+}
+
+// contactOlderKeys: who was counted by another key still is.
+func contactOlderKeys(t *testing.T, s People) {
+	ctx := t.Context()
+	for i := range accounts.MaxShared {
+		c := sharedContact(sharer(i), fmt.Sprint("c", i))
+		c.Digest = [][]byte{[]byte("by one"), []byte("by two"), []byte("by three")}[i%3]
+		must(t, s.PutContact(ctx, c, ""))
+	}
+	c := sharedContact(alice, "c")
+	c.Digest, c.Older = []byte("by three"), [][]byte{[]byte("by two"), []byte("by one")}
+	wantErr(t, "one more", s.PutContact(ctx, c, ""), accounts.ErrShared)
+	c.Older = c.Older[:1]
+	must(t, s.PutContact(ctx, c, ""))
+	wantContacts(t, "stored without", s, alice, accounts.Contact{ID: c.ID, Subject: c.Subject, Kind: c.Kind, Address: c.Address, Digest: c.Digest, Language: c.Language, BoundAt: c.BoundAt})
+}
+
+// contactOlderKeysCrowd: nodes that seal with different keys count together.
+func contactOlderKeysCrowd(t *testing.T, s People) {
+	won := race(t, accounts.ErrShared, func(i int) error {
+		c, keys := sharedContact(sharer(i), fmt.Sprint("c", i)), [][]byte{[]byte("by one"), []byte("by two")}
+		c.Digest, c.Older = keys[i%2], [][]byte{keys[1-i%2]}
+		return s.PutContact(t.Context(), c, "")
+	})
+	if won != accounts.MaxShared {
+		t.Errorf("%d share it, want %d", won, accounts.MaxShared)
 	}
 }
