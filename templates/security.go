@@ -97,8 +97,7 @@ type Activity struct {
 
 // OwnList is one of the lists of the page, in full.
 type OwnList struct {
-	Token string
-	Of    string // "browsers", "sessions" or "activity"
+	Of string // "browsers", "sessions" or "activity"
 	Security
 }
 
@@ -139,10 +138,8 @@ func (Change) page() string { return "change" }
 // Key is where the texts of the change begin.
 func (c Change) Key() string { return "change." + strings.ReplaceAll(string(c.Do), "/", "_") }
 
-// Grave tells whether something is taken away.
-func (c Change) Grave() bool {
-	return c.Do == ChangeRemove || c.Do == ChangeRemoveContact || c.Do == ChangeReplace
-}
+// Grave tells whether something is taken away by the answer alone.
+func (c Change) Grave() bool { return c.Do == ChangeRemove || c.Do == ChangeRemoveContact }
 
 // DoneKind is what was done.
 type DoneKind string
