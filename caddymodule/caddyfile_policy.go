@@ -53,6 +53,7 @@ func parseFactors(d *caddyfile.Dispenser, app *App, all *wholly) error {
 //	policy {
 //		login_protection required [FACTOR…]
 //		enroll           at_login|contact|ticket
+//		passkeys         verified|present
 //		trust_browser    off|30d
 //		manage_factors   on|off
 //		session_idle     1h
@@ -82,6 +83,7 @@ func demandWords(p *Demands, all *wholly, check func() error) words {
 			all.later(d, func(a *App) error { return a.checkDemands(Demands{Enroll: p.Enroll}) })
 			return checked(one(&p.Enroll), check)(d)
 		},
+		"passkeys":       checked(one(&p.Passkeys), check),
 		"trust_browser":  checked(one(&p.TrustBrowser), check),
 		"manage_factors": checked(one(&p.ManageFactors), check),
 	}
@@ -105,6 +107,7 @@ func parseProtection(d *caddyfile.Dispenser, p *Demands, all *wholly, check func
 //	group NAME {
 //		login_protection required [FACTOR…]
 //		enroll           at_login|contact|ticket
+//		passkeys         verified|present
 //		trust_browser    off|30d
 //		manage_factors   on|off
 //		locked

@@ -73,6 +73,7 @@ func (a *App) rules(d Demands) policy.Rules {
 		Enroll:          policy.Enrolling(d.Enroll),
 		TrustBrowser:    trust,
 		Manage:          d.ManageFactors == on,
+		TouchSuffices:   d.Passkeys == present,
 	}
 	for _, name := range a.counting(d) {
 		r.Factors = append(r.Factors, identity.Factor(name))

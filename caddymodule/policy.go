@@ -42,6 +42,10 @@ type Demands struct {
 	// Enroll says how people come to their first factor: at_login, contact or
 	// ticket. Default: at_login.
 	Enroll string `json:"enroll,omitempty"`
+	// Passkeys says what passkeys prove: verified, that the authenticator knows
+	// the person by PIN or biometry, or present, that somebody touched it.
+	// Default: verified.
+	Passkeys string `json:"passkeys,omitempty"`
 	// TrustBrowser is how long people may spare themselves the second factor in
 	// a browser, as 30d, or off. Default: off.
 	TrustBrowser string `json:"trust_browser,omitempty"`
@@ -69,6 +73,8 @@ func (d Demands) check() error {
 			"where there should be none, leave recovery out of the global option's `factors`")
 	case !among(d.Enroll, policy.EnrollAtLogin, policy.EnrollContact, policy.EnrollTicket):
 		return fmt.Errorf("enroll: %q is no way to a first factor; it is at_login, contact or ticket", d.Enroll)
+	case !among(d.Passkeys, verified, present):
+		return fmt.Errorf("passkeys: %q is not what a passkey can prove; it is verified (by PIN or biometry) or present (by a touch)", d.Passkeys)
 	case !among(d.ManageFactors, on, off):
 		return fmt.Errorf("manage_factors: %q is neither on nor off", d.ManageFactors)
 	}
@@ -77,6 +83,9 @@ func (d Demands) check() error {
 
 // What a switch says.
 const on, off = "on", "off"
+
+// What a passkey proves.
+const verified, present = "verified", "present"
 
 // among tells whether a word is one of these, or left out.
 func among[T ~string](word string, of ...T) bool { return word == "" || slices.Contains(of, T(word)) }
@@ -108,6 +117,7 @@ func (d Demands) under(wider Demands) Demands {
 	}
 	d.LoginProtection = cmp.Or(d.LoginProtection, wider.LoginProtection)
 	d.Enroll = cmp.Or(d.Enroll, wider.Enroll)
+	d.Passkeys = cmp.Or(d.Passkeys, wider.Passkeys)
 	d.TrustBrowser = cmp.Or(d.TrustBrowser, wider.TrustBrowser)
 	d.ManageFactors = cmp.Or(d.ManageFactors, wider.ManageFactors)
 	return d
@@ -119,6 +129,7 @@ var defaults = Policy{
 	Demands: Demands{
 		LoginProtection: string(policy.Required),
 		Enroll:          string(policy.EnrollAtLogin),
+		Passkeys:        verified,
 		TrustBrowser:    off,
 		ManageFactors:   on,
 	},

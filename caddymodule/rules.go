@@ -22,8 +22,8 @@ type RealmPolicy struct {
 type GroupPolicy struct {
 	Demands
 	// Locked says that no site's policy makes it weaker: a site can only ask
-	// for more. Codes by mail never count, and browsers are trusted only if the
-	// group's own policy says so.
+	// for more. Codes by mail never count; browsers are trusted, and a touch of a
+	// passkey suffices, only if the group's own policy says so.
 	Locked bool `json:"locked,omitempty"`
 }
 
@@ -81,7 +81,7 @@ func (a *App) groupRules(h *Handler) (all policy.Groups) {
 
 // locked are the least that a locked group's people are asked for.
 func (a *App) locked(g *GroupPolicy, within Demands) policy.Rules {
-	within.TrustBrowser = g.TrustBrowser
+	within.TrustBrowser, within.Passkeys = g.TrustBrowser, g.Passkeys
 	r := a.rules(within)
 	r.Factors = slices.DeleteFunc(r.Factors, func(f identity.Factor) bool { return f == identity.Email })
 	return r

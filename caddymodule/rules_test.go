@@ -68,12 +68,40 @@ func TestRulesInherited(t *testing.T) {
 	mustBe("group at the site", group(), policy.EnrollAtLogin, 8*time.Hour, true)
 }
 
+// TestTouchOfPasskeys suffices where the nearest policy says so, and nowhere by
+// default.
+func TestTouchOfPasskeys(t *testing.T) {
+	for name, c := range map[string]struct {
+		site, group, realm string
+		locked, want       bool
+	}{
+		"nothing":              {},
+		"the realm's":          {realm: "present", want: true},
+		"the group's":          {realm: "verified", group: "present", want: true},
+		"the site's":           {site: "verified", realm: "present", group: "present"},
+		"a locked group's":     {site: "present", group: "verified", locked: true},
+		"a locked group's own": {site: "present", group: "present", locked: true, want: true},
+		"not a locked group's": {realm: "present", locked: true},
+		"more at a site":       {site: "verified", group: "present", locked: true},
+	} {
+		a := everything()
+		a.Realms = map[string]*Realm{"staff": {Policy: RealmPolicy{Policy: Policy{Demands: Demands{Passkeys: c.realm}},
+			Groups: map[string]*GroupPolicy{"it": {Demands: Demands{Passkeys: c.group}, Locked: c.locked}}}}}
+		h := &Handler{Name: "wiki", Realm: "staff", Policy: Policy{Demands: Demands{Passkeys: c.site}}}
+		own, _ := a.policies(h)
+		if got := a.rules(own.Demands).For([]string{"it"}, a.groupRules(h)).TouchSuffices; got != c.want {
+			t.Errorf("%s: a touch suffices: %t", name, got)
+		}
+	}
+}
+
 func demands(t *rapid.T, label string) Demands {
 	any := func(of ...string) string { return rapid.SampledFrom(of).Draw(t, label) }
 	return Demands{
 		LoginProtection: any("", "required"),
 		Factors:         rapid.SliceOfDistinct(rapid.SampledFrom([]string{"totp", "passkey", "sms", "email"}), rapid.ID).Draw(t, label),
 		Enroll:          any("", "at_login", "contact", "ticket"),
+		Passkeys:        any("", "verified", "present"),
 		TrustBrowser:    any("", "off", "1h", "90d"),
 		ManageFactors:   any("", "on", "off"),
 	}
@@ -112,6 +140,9 @@ func TestLockedGroupIsNotWeakened(t *testing.T) {
 		}
 		if trust, _ := g.trust(); got.TrustBrowser > trust || got.TrustBrowser > site.TrustBrowser {
 			t.Fatalf("trusted for %s", got.TrustBrowser)
+		}
+		if got.TouchSuffices && (g.Passkeys != "present" || !site.TouchSuffices) {
+			t.Fatal("a touch suffices")
 		}
 		if got.Manage && (g.ManageFactors == "off" || !site.Manage) {
 			t.Fatal("they manage their factors")

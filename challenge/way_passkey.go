@@ -78,7 +78,7 @@ func (s *step) newCeremony(name string, begin begins) (Part, error) {
 		return Part{}, err
 	}
 	var c ceremony
-	if c.Options, c.Session, err = begin(h, true); err != nil {
+	if c.Options, c.Session, err = begin(h, !s.visitor.Rules.TouchSuffices); err != nil {
 		return Part{}, err
 	}
 	plain, err := json.Marshal(c)

@@ -47,6 +47,7 @@ func rules(t *rapid.T) Rules {
 		Enroll:          rapid.SampledFrom([]Enrolling{EnrollAtLogin, EnrollContact, EnrollTicket, "", "freely"}).Draw(t, "enroll"),
 		TrustBrowser:    rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "trust"),
 		Manage:          rapid.Bool().Draw(t, "manage"),
+		TouchSuffices:   rapid.Bool().Draw(t, "touch suffices"),
 	}
 }
 

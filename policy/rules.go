@@ -35,6 +35,9 @@ type Rules struct {
 	Enroll       Enrolling
 	TrustBrowser time.Duration // how long a browser can be trusted; 0: not at all
 	Manage       bool          // people may change their factors themselves
+	// TouchSuffices says that a passkey proves presence alone. Otherwise the
+	// authenticator has to know the person, by PIN or biometry.
+	TouchSuffices bool
 }
 
 // Counts tells whether a person may be known by the factor alone. Recovery
@@ -95,6 +98,7 @@ func (r Rules) Stricter(other Rules) Rules {
 		Enroll:          harder(r.Enroll, other.Enroll),
 		TrustBrowser:    min(r.TrustBrowser, other.TrustBrowser),
 		Manage:          r.Manage && other.Manage,
+		TouchSuffices:   r.TouchSuffices && other.TouchSuffices,
 	}
 }
 

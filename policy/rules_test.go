@@ -37,7 +37,7 @@ func TestStricterWeakensNeither(t *testing.T) {
 		a, b := rules(t), rules(t)
 		got := a.Stricter(b)
 		for _, r := range []Rules{a, b} {
-			if got.TrustBrowser > r.TrustBrowser || got.Manage && !r.Manage || got.Enroll.rank() < r.Enroll.rank() ||
+			if got.TrustBrowser > r.TrustBrowser || got.Manage && !r.Manage || got.TouchSuffices && !r.TouchSuffices || got.Enroll.rank() < r.Enroll.rank() ||
 				got.LoginProtection == Required && r.LoginProtection != Required {
 				t.Fatalf("%+v and %+v are %+v", a, b, got)
 			}
