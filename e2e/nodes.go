@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,7 @@ type Nodes struct {
 
 	t    testing.TB
 	keys []string // each node's folder of keys
+	more string   // of the global option
 }
 
 // nodesCaddyfile is every node's, but for the folder of keys.
@@ -31,6 +33,7 @@ const nodesCaddyfile = `{
 		accounts postgres %q {
 			password {file.%s}
 		}
+		%s
 	}
 }
 http://localhost:{{.Port}}, https://localhost:{{.TLSPort}} {
@@ -55,10 +58,10 @@ http://localhost:{{.Port}}, https://localhost:{{.TLSPort}} {
 }
 `
 
-// StartNodes runs so many gateways in front of a console, with the key k1.
-func StartNodes(t testing.TB, count int) *Nodes {
+// StartNodes runs so many gateways in front of a console, with the key k1, and more lines of the global option.
+func StartNodes(t testing.TB, count int, more ...string) *Nodes {
 	t.Helper()
-	n := &Nodes{t: t, Console: StartStreaming(t), Redis: StartRedis(t, RedisOptions{}), Postgres: StartPostgres(t)}
+	n := &Nodes{t: t, more: strings.Join(more, "\n"), Console: StartStreaming(t), Redis: StartRedis(t, RedisOptions{}), Postgres: StartPostgres(t)}
 	folder := t.TempDir()
 	n.write(filepath.Join(folder, "password"), PostgresPassword)
 	for i := range count {
@@ -82,7 +85,7 @@ func StartNodes(t testing.TB, count int) *Nodes {
 
 func (n *Nodes) caddyfile(i int, brand string) string {
 	password := filepath.Join(filepath.Dir(n.keys[i]), "password")
-	return fmt.Sprintf(nodesCaddyfile, brand, n.keys[i], n.Redis.Addr, n.Postgres.DSN(), password)
+	return fmt.Sprintf(nodesCaddyfile, brand, n.keys[i], n.Redis.Addr, n.Postgres.DSN(), password, n.more)
 }
 
 // Reload loads a node's configuration, with another brand so that it is not the same as before.
