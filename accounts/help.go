@@ -61,9 +61,10 @@ type Help interface {
 	// their names' bytes, behind after, at most limit. An empty part matches all.
 	Search(ctx context.Context, realm, part, after string, limit int) ([]identity.Subject, error)
 	// ResetFactors removes the credentials with these ids, or all if there are
-	// none, with the trust in browsers. Who is left with recovery codes at most
-	// loses them too and becomes Reset. Contacts stay. ErrNoCredential if one of
-	// the ids is not there; a subject that was never bound is left as it is.
+	// none, with the trust in browsers. Who is left with recovery codes, or with
+	// what is about to be removed, at most loses that too and becomes Reset.
+	// Contacts and tickets stay. ErrNoCredential if one of the ids is not there;
+	// a subject that was never bound is left as it is.
 	ResetFactors(ctx context.Context, s identity.Subject, ids ...string) error
 	// SetLocked locks a subject out, or lets it in again with a zero time. It
 	// makes an account for a subject that has none.
@@ -75,12 +76,16 @@ type Help interface {
 	// IssueTicket gives the subject a ticket, known by a digest, in place of
 	// the one there is. It makes an account for a subject that has none.
 	IssueTicket(ctx context.Context, s identity.Subject, digest []byte, expires time.Time) error
+	// VoidTicket takes the subject's ticket back. None there is no error.
+	VoidTicket(ctx context.Context, s identity.Subject) error
 	// RedeemTicket spends it; ErrNoTicket. Of parallel calls one succeeds.
 	RedeemTicket(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error
 
 	// FileRequest stores a request, or returns the one of the subject that is
 	// open: two parallel calls agree. A later one that was Checked, where the
-	// open one was not, takes its place under the same reference.
+	// open one was not, takes its place and voids its reference: whoever was
+	// told that one showed nothing. For the same reason nobody who was not
+	// checked may be told the reference of one that is.
 	FileRequest(ctx context.Context, r Request) (Request, error)
 	// Request finds one by its reference; ErrNoRequest.
 	Request(ctx context.Context, reference string) (Request, error)

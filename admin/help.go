@@ -23,7 +23,7 @@ type Reset struct {
 }
 
 // ResetFactors removes a person's factors and ends their sessions. Contacts
-// stay. Who has no factor left needs a ticket to bind one.
+// stay. Who has no factor left needs a ticket to bind one, issued afterwards.
 func (s *Service) ResetFactors(ctx context.Context, by Caller, in Reset) (Done, error) {
 	who, err := s.somebody(ctx, in.Whom)
 	if err != nil {
@@ -32,6 +32,9 @@ func (s *Service) ResetFactors(ctx context.Context, by Caller, in Reset) (Done, 
 	a := act{by: by, who: who, why: in.Why, event: audit.FactorsReset, tell: templates.AnnounceFactorsReset}
 	return s.carryOut(ctx, a, func() error {
 		if err := s.everBound(ctx, who); err != nil {
+			return err
+		}
+		if err := s.Accounts.VoidTicket(ctx, who); err != nil { // who has one from before could bind by it
 			return err
 		}
 		return s.removeFactors(ctx, who, in.ids()...)

@@ -297,6 +297,21 @@ func TestAdminTicketIsNowhere(t *testing.T) {
 	}
 }
 
+// TestAdminResetVoidsTickets: who took a ticket away before binds nothing by it
+// after the reset.
+func TestAdminResetVoidsTickets(t *testing.T) {
+	o := newOffice(t)
+	o.bound(t)
+	before, err := o.IssueTicket(t.Context(), root, admin.Expected{Change: at("staff", "alice")})
+	must(t, err)
+	_, err = o.ResetFactors(t.Context(), root, admin.Reset{Change: at("staff", "alice")})
+	must(t, err)
+	mustBe(t, o.redeem(t, before.Ticket), accounts.ErrNoTicket)
+	after, err := o.IssueTicket(t.Context(), root, admin.Expected{Change: at("staff", "alice")})
+	must(t, err)
+	must(t, o.redeem(t, after.Ticket))
+}
+
 func TestAdminApproveOnce(t *testing.T) {
 	o := newOffice(t)
 	o.bound(t)

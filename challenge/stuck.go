@@ -71,7 +71,9 @@ func (s *step) checked(ctx context.Context, w way, a Answer) (Result, error) {
 	return s.file(ctx, identity.Factor(w.name()))
 }
 
-// file stores the request and says its reference. Who has one open gets that.
+// file stores the request and says its reference. Who has one open gets that,
+// unless it was filed with a code, and this one is not: then a thief with the
+// password alone could quote it.
 func (s *step) file(ctx context.Context, checked identity.Factor) (Result, error) {
 	key := "requests/" + s.record.Subject.String()
 	balance, err := s.Budgets.Charge(ctx, key, filings, s.now)
@@ -90,6 +92,9 @@ func (s *step) file(ctx context.Context, checked identity.Factor) (Result, error
 		return Result{}, err
 	}
 	s.announce(ctx, templates.AnnounceRequestFiled, r.Reference)
+	if r.Checked != "" && checked == "" { // its reference is worth something to an administrator
+		return s.stuckPage(templates.Message{Kind: templates.FiledByCode}), nil
+	}
 	return Result{Status: 200, View: templates.RequestFiled{Asking: s.asking(templates.Message{}, s.ways("")),
 		Request: r.Reference, Checked: r.Checked != ""}}, nil
 }

@@ -452,11 +452,17 @@ func TestStuck(t *testing.T) {
 		t.Fatalf("%+v %s", filed, a.body)
 	}
 	b.does("stuck", "do=send&kind=email")
-	b.does("stuck", "kind=email&code="+r.post.code(herMail))
+	a = b.does("stuck", "kind=email&code="+r.post.code(herMail))
 	again, err := r.accounts.Requests(t.Context(), "staff", "", 10)
 	check(t, err)
-	if len(again) != 1 || again[0].Reference != filed[0].Reference || again[0].Checked != identity.Email {
-		t.Errorf("%+v", again)
+	if len(again) != 1 || again[0].Checked != identity.Email || !strings.Contains(a.body, again[0].Reference) {
+		t.Fatalf("%+v", again)
+	}
+	if again[0].Reference == filed[0].Reference {
+		t.Error("who filed without a code can quote what was filed with one")
+	}
+	if a = r.asked("alice").does("stuck", "do=file"); strings.Contains(a.body, again[0].Reference) || strings.Contains(a.body, filed[0].Reference) {
+		t.Errorf("who files without a code is told the reference of who had one: %s", a.body)
 	}
 	if b.user() != "-" {
 		t.Error("a request lets in")

@@ -65,8 +65,8 @@ func (s faultyAccounts) SpendCode(ctx context.Context, id string, digest []byte,
 	return ask(ctx, s.f, "accounts.SpendCode", func() (int, error) { return s.Directory.SpendCode(ctx, id, digest, now) })
 }
 
-func (s faultyAccounts) PutContact(ctx context.Context, c accounts.Contact, old string) error {
-	return tell(ctx, s.f, "accounts.PutContact", func() error { return s.Directory.PutContact(ctx, c, old) })
+func (s faultyAccounts) PutContact(ctx context.Context, c accounts.Contact, old string, only ...identity.Enrollment) error {
+	return tell(ctx, s.f, "accounts.PutContact", func() error { return s.Directory.PutContact(ctx, c, old, only...) })
 }
 
 func (s faultyAccounts) TrustBrowser(ctx context.Context, who identity.Subject, mark []byte, until time.Time) error {

@@ -125,6 +125,7 @@ func helpSamples(now time.Time) []Sample {
 		sampleOf("stuck-no-contacts", Stuck{plain, nil}),
 		sampleOf("stuck-not-sent", Stuck{with(Message{Kind: NotSent}), checks}),
 		sampleOf("stuck-filed-often", Stuck{with(Message{Kind: FiledOften, Until: now.Add(20 * time.Hour)}), checks}),
+		sampleOf("stuck-filed-by-code", Stuck{with(Message{Kind: FiledByCode}), checks}),
 		sampleOf("stuck-locked", Stuck{lockedUntil(now.Add(25 * time.Minute)), checks}),
 		sampleOf("requestfiled", RequestFiled{plain, "R4WN-82KD", true}),
 		sampleOf("requestfiled-unchecked", RequestFiled{plain, "R4WN-82KD", false}),

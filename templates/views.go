@@ -42,6 +42,7 @@ const (
 	NotAnAddress   MessageKind = "not_an_address"
 	SharedContact  MessageKind = "shared_contact" // too many people have it
 	FiledOften     MessageKind = "filed_often"    // too many requests in a day
+	FiledByCode    MessageKind = "filed_by_code"  // one is open that was filed with a code
 )
 
 // Message answers the last attempt.

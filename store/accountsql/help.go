@@ -79,6 +79,11 @@ func (a *Accounts) IssueTicket(ctx context.Context, s identity.Subject, digest [
 	})
 }
 
+// VoidTicket implements accounts.Help.
+func (a *Accounts) VoidTicket(ctx context.Context, s identity.Subject) error {
+	return a.exec(ctx, voidTicket, s.Realm, []byte(s.Name))
+}
+
 // RedeemTicket implements accounts.Help.
 func (a *Accounts) RedeemTicket(ctx context.Context, s identity.Subject, digest []byte, now time.Time) error {
 	return a.oneRow(ctx, accounts.ErrNoTicket, redeemTicket, s.Realm, []byte(s.Name), digest, rows.Nanos(now))

@@ -89,19 +89,17 @@ func (h holding) spares(id string) error {
 	case h.credentials[i].factor == identity.Recovery:
 		return nil
 	}
-	for _, c := range h.credentials {
-		if c.id != id && c.factor != identity.Recovery && c.removeAt.IsZero() {
-			return nil
-		}
+	if h.without([]string{id}) {
+		return nil
 	}
 	return accounts.ErrLast
 }
 
-// without tells whether a factor other than recovery is left when these ids
-// are gone.
+// without tells whether a factor other than recovery is left, to stay, when
+// these ids are gone.
 func (h holding) without(ids []string) (left bool) {
 	return slices.ContainsFunc(h.credentials, func(c credential) bool {
-		return c.factor != identity.Recovery && !slices.Contains(ids, c.id)
+		return c.factor != identity.Recovery && c.removeAt.IsZero() && !slices.Contains(ids, c.id)
 	})
 }
 

@@ -21,6 +21,7 @@ const (
 	issueTicket = `INSERT INTO tickets (realm, name, digest, expires_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (realm, name) DO UPDATE SET digest = excluded.digest, expires_at = excluded.expires_at`
 	redeemTicket = `DELETE FROM tickets WHERE realm = ? AND name = ? AND digest = ? AND expires_at > ?`
+	voidTicket   = `DELETE FROM tickets WHERE realm = ? AND name = ?`
 	// sweepTickets names expires_at twice, as sweepBudgets does tat.
 	sweepTickets = `DELETE FROM tickets WHERE (realm, name, expires_at) IN
 		(SELECT realm, name, expires_at FROM tickets WHERE expires_at <= ? LIMIT ?)`
@@ -30,7 +31,7 @@ const (
 	requestColumns = `reference, realm, name, site, at, address, browser, mark, checked, decision, decided_by, decided_at, why`
 	// fileRequest also locks the open request that it leaves as it is.
 	fileRequest = `INSERT INTO requests (` + requestColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (realm, name) WHERE decision = 'open' DO UPDATE SET site = excluded.site, at = excluded.at,
+		ON CONFLICT (realm, name) WHERE decision = 'open' DO UPDATE SET reference = excluded.reference, site = excluded.site, at = excluded.at,
 			address = excluded.address, browser = excluded.browser, mark = excluded.mark, checked = excluded.checked
 		WHERE requests.checked = '' AND excluded.checked <> ''`
 	findOpen       = `SELECT ` + requestColumns + ` FROM requests WHERE realm = ? AND name = ? AND decision = 'open'`

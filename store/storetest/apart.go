@@ -100,6 +100,7 @@ func calls(t *testing.T, s People, other int, now time.Time) map[string]func() e
 		"lock":           func() error { return s.SetLocked(ctx, alice, now) },
 		"rebind":         func() error { return s.RequireRebinding(ctx, alice, now) },
 		"issue":          func() error { return s.IssueTicket(ctx, alice, []byte("ticket"), now.Add(time.Hour)) },
+		"void":           func() error { return s.VoidTicket(ctx, alice) },
 		"redeem":         func() error { return s.RedeemTicket(ctx, alice, []byte("ticket"), now) },
 		"file":           func() error { _, err := s.FileRequest(ctx, checked); return err },
 		"reset":          func() error { return s.ResetFactors(ctx, alice) },

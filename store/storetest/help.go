@@ -19,6 +19,8 @@ var helpTests = map[string]func(*testing.T, People){
 	"reset":            helpReset,
 	"reset one":        helpResetOne,
 	"reset to nothing": helpResetToNothing,
+	"reset, planned":   helpResetPlanned,
+	"ticket, void":     helpTicketVoid,
 	"lock":             helpLock,
 	"rebinding":        helpRebinding,
 	"tickets":          helpTickets,
@@ -182,6 +184,32 @@ func helpResetToNothing(t *testing.T, s People) {
 	}
 }
 
+// helpResetPlanned: what is about to go does not keep anybody Bound, who would
+// have nothing a moment later.
+func helpResetPlanned(t *testing.T, s People) {
+	ctx, now := t.Context(), clock()
+	withFactors(t, s, alice, now, "k1", "k2")
+	must(t, s.PlanRemoval(ctx, alice, "k1", now.Add(time.Hour)))
+	must(t, s.ResetFactors(ctx, alice, "k2"))
+	wantFactors(t, "planned", s, alice)
+	if got := account(t, s, alice).State; got != identity.Reset {
+		t.Errorf("the state is %v", got)
+	}
+}
+
+// helpTicketVoid: what was taken back opens nothing.
+func helpTicketVoid(t *testing.T, s People) {
+	ctx, now := t.Context(), clock()
+	must(t, s.VoidTicket(ctx, alice))
+	accountNeverSeen(t, s)
+	for _, who := range []identity.Subject{alice, bob} {
+		must(t, s.IssueTicket(ctx, who, []byte("one"), now.Add(time.Hour)))
+	}
+	must(t, s.VoidTicket(ctx, alice))
+	wantErr(t, "taken back", s.RedeemTicket(ctx, alice, []byte("one"), now), accounts.ErrNoTicket)
+	must(t, s.RedeemTicket(ctx, bob, []byte("one"), now))
+}
+
 func helpLock(t *testing.T, s People) {
 	ctx, now := t.Context(), clock()
 	must(t, s.SetLocked(ctx, alice, now))
@@ -267,6 +295,7 @@ func helpCanceled(t *testing.T, s People) {
 		"lock":     func() error { return s.SetLocked(ctx, alice, now) },
 		"rebind":   func() error { return s.RequireRebinding(ctx, alice, now) },
 		"issue":    func() error { return s.IssueTicket(ctx, alice, []byte("two"), now) },
+		"void":     func() error { return s.VoidTicket(ctx, alice) },
 		"redeem":   func() error { return s.RedeemTicket(ctx, alice, []byte("one"), now) },
 		"wrong":    func() error { return s.RedeemTicket(ctx, alice, []byte("nine"), now) },
 		"file":     func() error { _, err := s.FileRequest(ctx, newRequest("B", now)); return err },
