@@ -99,6 +99,8 @@ func (g *Gateway) securityOf(ctx context.Context, v *visit) (s *security, done b
 	switch {
 	case v.ambiguous:
 		return nil, true, g.ambiguous(v)
+	case v.session == nil && v.asserted.names(): // a page of the console's begins the session
+		return nil, true, redirect(v, "/")
 	case v.session == nil:
 		return nil, true, redirect(v, g.signInPath(securityBase))
 	case !v.verified():

@@ -292,3 +292,52 @@ func TestPasswordChangeEndsTrust(t *testing.T) {
 		t.Error("the trust is still there")
 	}
 }
+
+// TestGoOnAtAnotherHost: where the console wants the person elsewhere, a page on
+// the way leads there, and an altered address does not.
+func TestGoOnAtAnotherHost(t *testing.T) {
+	r := newRig(t, allFactors)
+	r.bind("alice")
+	code := r.codesOf("alice")[0]
+	r.console.answers(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Set-Cookie", "auth=alice."+secret)
+		w.Header().Set("Location", "https://other.test/x?y=1")
+		w.WriteHeader(http.StatusFound)
+	})
+	b := r.browser()
+	b.post("/login", "u=alice&p=x")
+	to := b.does("recovery", "code="+string(code)).Header.Get("Location")
+	if page := b.get(to); !strings.Contains(page.body, `href="https://other.test/x?y=1"`) || !strings.Contains(page.body, "to <bdi>other.test</bdi>") {
+		t.Errorf("%s: %s", to, page.body)
+	}
+	if page := b.get(strings.Replace(to, "other.test", "evil.test", 1)); strings.Contains(page.body, `href="https://`) {
+		t.Errorf("an altered address: %s", page.body)
+	}
+}
+
+// TestSecurityOfPeopleOfAnIssuer: they see sessions, browsers and activity, and
+// have nothing to add; without a session they are led to the console's pages.
+func TestSecurityOfPeopleOfAnIssuer(t *testing.T) {
+	r := byHeader(t, always, local)
+	b, alice := r.browser(), "X-Sso-User: alice"
+	if a := b.get(securityPage, alice); a.Header.Get("Location") != "/" {
+		t.Errorf("before a session: %d %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	if b.sees(alice) != "alice" {
+		t.Fatal("alice is not let in")
+	}
+	page := b.get(securityPage, alice)
+	if !strings.Contains(page.body, "You sign in by single sign-on") || !strings.Contains(page.body, "Recent activity") || strings.Contains(page.body, securityPage+"/add") {
+		t.Errorf("%d %s", page.StatusCode, page.body)
+	}
+	m := tokenField.FindStringSubmatch(page.body)
+	for _, form := range []string{"add?factor=totp", "codes?", "contact?kind=email"} {
+		below, fields, _ := strings.Cut(form, "?")
+		if a := b.post(securityPage+"/"+below, "token="+m[1]+"&"+fields, alice); a.StatusCode != http.StatusForbidden || !strings.Contains(a.body, "nothing to confirm with") {
+			t.Errorf("%s: %d %s", below, a.StatusCode, a.body)
+		}
+	}
+	if got := says(b.post(securityPage+"/sessions/end", "token="+m[1], alice)); got != "others_ended" {
+		t.Errorf("ending the others: %s", got)
+	}
+}
