@@ -24,11 +24,20 @@ func (s *step) bindable() []identity.Factor {
 	}
 	var all []identity.Factor
 	for _, f := range []identity.Factor{identity.TOTP, identity.Passkey, identity.SMS, identity.Email} {
-		if s.visitor.Rules.Counts(f) && (!f.Sent() || s.Book.Has(f)) {
+		if s.visitor.Rules.Counts(f) && (!f.Sent() || s.Book.Has(f) && s.mayReplace(f)) {
 			all = append(all, f)
 		}
 	}
 	return slices.DeleteFunc(all, unusable)
+}
+
+// mayReplace tells whether a contact may be bound in place of the one there is:
+// where that is a factor by now, only after something as strong was proved.
+func (s *step) mayReplace(kind identity.Factor) bool {
+	contact, _ := s.account.Contact(kind)
+	return !s.limited() || !slices.ContainsFunc(s.account.Credentials, func(c accounts.Credential) bool {
+		return c.ID == contact.ID && c.Strength > s.record.Strength
+	})
 }
 
 // binds is the factor of a page that binds.

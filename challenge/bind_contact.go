@@ -181,11 +181,12 @@ func (s *step) enable(ctx context.Context, f identity.Factor, p Part) (Result, e
 	return s.confirm(ctx, accounts.Credential{ID: c.ID, Factor: f, Name: masked}, "")
 }
 
-// putContact stores a contact that was proved in place of the one there is.
+// putContact stores a contact that was proved in place of the one there is. The
+// credential of that, if it is one, is the new one's.
 func (s *step) putContact(ctx context.Context, f identity.Factor, p Part) (accounts.Contact, templates.Message, error) {
 	to, err := s.openAddress(p.ID, f, p.Data)
-	if err != nil {
-		return accounts.Contact{}, templates.Message{}, err
+	if err != nil || !s.mayReplace(f) {
+		return accounts.Contact{}, templates.Message{Kind: templates.SentGone}, err
 	}
 	c, old := s.Book.Seal(s.record.Subject, to), ""
 	if before, ok := s.account.Contact(f); ok {
@@ -197,6 +198,11 @@ func (s *step) putContact(ctx context.Context, f identity.Factor, p Part) (accou
 		return c, templates.Message{Kind: templates.SharedContact}, nil
 	case errors.Is(err, accounts.ErrNoContact), errors.Is(err, accounts.ErrAlreadyBound):
 		return c, templates.Message{Kind: templates.SentGone}, nil
+	}
+	for i := range s.account.Credentials {
+		if old == s.account.Credentials[i].ID {
+			s.account.Credentials[i].ID = c.ID
+		}
 	}
 	return c, templates.Message{}, err
 }
@@ -213,8 +219,12 @@ func (s *step) changeContact(ctx context.Context, f identity.Factor, p Part) (Re
 	if err != nil {
 		return Result{}, err
 	}
-	if m.Any() {
+	switch m.Kind {
+	case "":
+	case templates.SharedContact:
 		return Result{View: templates.Notice{Kind: templates.NoticeSharedContact}, Status: 409}, nil
+	default:
+		return gone, nil
 	}
 	event, kind := audit.ContactBound, templates.AnnounceContactBound
 	if _, ok := s.account.Contact(f); ok {

@@ -43,10 +43,15 @@ func (s *step) confirm(ctx context.Context, c accounts.Credential, secret string
 func (s *step) completed(c accounts.Credential) accounts.Credential {
 	c.Subject, c.BoundAt, c.Bound = s.record.Subject, s.now, s.visitor.Place
 	c.Strength = c.Factor.Strength()
-	if s.record.Purpose == Manage || s.record.Gate == policy.ByOldFactor {
+	if s.limited() {
 		c.Strength = min(c.Strength, s.record.Strength)
 	}
 	return c
+}
+
+// limited tells whether the record's strength limits what is bound.
+func (s *step) limited() bool {
+	return s.record.Purpose == Manage || s.record.Gate == policy.ByOldFactor
 }
 
 // store binds the first credential, or one more in place of those that go.
@@ -54,20 +59,18 @@ func (s *step) store(ctx context.Context, c accounts.Credential) error {
 	if s.account.State != identity.Bound {
 		return s.Accounts.BindFirst(ctx, c, s.record.states()...)
 	}
-	return s.Accounts.Bind(ctx, c, s.instead()...)
+	return s.Accounts.Bind(ctx, c, s.instead(c)...)
 }
 
 // instead are the credentials that a new one takes the place of: the one that
-// the person named, or all that are no longer to be trusted.
-func (s *step) instead() (ids []string) {
+// the person named, that of the same contact, or all that are no longer to be
+// trusted.
+func (s *step) instead(new accounts.Credential) (ids []string) {
 	if s.record.Instead != "" {
 		return []string{s.record.Instead}
 	}
-	if s.record.Gate != policy.ByOldFactor {
-		return nil
-	}
 	for _, c := range s.account.Credentials {
-		if c.BoundAt.Before(s.account.RebindFrom) {
+		if c.ID == new.ID || s.record.Purpose.raises() && c.BoundAt.Before(s.account.RebindFrom) {
 			ids = append(ids, c.ID)
 		}
 	}
@@ -76,7 +79,7 @@ func (s *step) instead() (ids []string) {
 
 func (s *step) tellBound(ctx context.Context, c accounts.Credential) {
 	kind := templates.AnnounceFactorBound
-	if len(s.instead()) > 0 {
+	if len(s.instead(c)) > 0 {
 		kind = templates.AnnounceFactorReplaced
 	}
 	s.announce(ctx, kind, c.Name)

@@ -69,11 +69,13 @@ func (s *step) wayOf(name string) way {
 }
 
 // offered are the factors by which this challenge can be passed, the one to
-// begin with first. Where the person has to bind a better one, any of the old
-// ones does.
+// begin with first. Where the person has to bind a better one, an old one that
+// does not count will do if there is none that does.
 func (s *step) offered() []identity.Factor {
 	all := s.Held(s.account, s.visitor)
-	if !s.record.Enroll {
+	if s.record.Enroll {
+		all = s.visitor.Rules.Vouching(all, Kinds(s.held))
+	} else {
 		all = s.visitor.Rules.Usable(all)
 	}
 	if i := slices.Index(all, s.account.Preferred); i > 0 {
@@ -89,6 +91,16 @@ func (f *Flow) Held(a accounts.Account, v Visitor) (kinds []identity.Factor) {
 	for _, kind := range identity.Factors() {
 		if slices.ContainsFunc(a.Usable(f.Now()), func(c accounts.Credential) bool { return c.Factor == kind && f.usable(a, c, v) }) {
 			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Kinds are the factors that credentials are of.
+func Kinds(all []accounts.Credential) (kinds []identity.Factor) {
+	for _, c := range all {
+		if !slices.Contains(kinds, c.Factor) {
+			kinds = append(kinds, c.Factor)
 		}
 	}
 	return kinds

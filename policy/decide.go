@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"slices"
-
 	"github.com/stepgate/stepgate/identity"
 )
 
@@ -137,10 +135,9 @@ func bound(f Facts, why Reason) Decision {
 	}
 }
 
-// again lets a factor be bound after another one was proved, were it too weak.
-// Recovery codes alone are no such factor.
+// again lets a factor be bound after another one was proved.
 func again(f Facts, reasons ...Reason) Decision {
-	if slices.ContainsFunc(f.Held, func(h identity.Factor) bool { return h != identity.Recovery }) {
+	if len(f.Rules.Vouching(f.Held, f.Has)) > 0 {
 		return enroll(ByOldFactor, reasons...)
 	}
 	return enroll(ByTicket, reasons...)

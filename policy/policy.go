@@ -134,7 +134,8 @@ type Facts struct {
 
 	// Of the person, at AtLogin.
 	Enrollment identity.Enrollment
-	Held       []identity.Factor // the kinds of the credentials that they can use
+	Held       []identity.Factor // the kinds of the credentials that they can use here
+	Has        []identity.Factor // and of all that they have
 	Locked     bool              // by an administrator
 	Rebind     bool              // an administrator wants their factors bound anew
 	OnFile     bool              // a contact that was not theirs to choose can reach them

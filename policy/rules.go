@@ -61,6 +61,23 @@ func (r Rules) Usable(held []identity.Factor) []identity.Factor {
 	return usable
 }
 
+// Vouching are the factors by which a person may bind another one: those that
+// count, or any if none that they have does. Who has one that counts but cannot
+// be used here is not let around it by a weaker one. Recovery codes alone vouch
+// for nothing.
+func (r Rules) Vouching(held, has []identity.Factor) []identity.Factor {
+	usable := r.Usable(held)
+	alone := !slices.ContainsFunc(held, func(f identity.Factor) bool { return f != identity.Recovery })
+	switch {
+	case len(usable) > 0, slices.ContainsFunc(has, r.Counts):
+		return usable
+	case alone:
+		return nil
+	default:
+		return held
+	}
+}
+
 // GroupRules hold for a group's people in place of the site's.
 type GroupRules struct {
 	Group string

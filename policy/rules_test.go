@@ -41,15 +41,37 @@ func TestStricterWeakensNeither(t *testing.T) {
 				got.LoginProtection == Required && r.LoginProtection != Required {
 				t.Fatalf("%+v and %+v are %+v", a, b, got)
 			}
-			if weakest(got) < weakest(r) {
+			if got.Least() < r.Least() {
 				t.Fatalf("%q and %q are %q", a.Factors, b.Factors, got.Factors)
 			}
 		}
 		one, other := b.Stricter(a).Countable(), got.Countable()
 		slices.Sort(one)
 		slices.Sort(other)
-		if weakest(a) != weakest(b) && !slices.Equal(one, other) {
+		if a.Least() != b.Least() && !slices.Equal(one, other) {
 			t.Fatalf("the order matters: %q, %q", one, other)
+		}
+	})
+}
+
+// TestRulesVouching: what does not count vouches only for who has nothing that
+// does, wherever.
+func TestRulesVouching(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, has := rules(t), rapid.SliceOfDistinct(rapid.SampledFrom(identity.Factors()), rapid.ID).Draw(t, "has")
+		held := slices.DeleteFunc(slices.Clone(has), func(identity.Factor) bool { return rapid.Bool().Draw(t, "elsewhere") })
+		got := r.Vouching(held, has)
+		counts := slices.ContainsFunc(has, r.Counts)
+		for _, f := range got {
+			if !slices.Contains(held, f) || counts && !r.Counts(f) && f != identity.Recovery {
+				t.Fatalf("%q of %q and %q under %q", got, held, has, r.Factors)
+			}
+		}
+		if slices.Equal(got, []identity.Factor{identity.Recovery}) {
+			t.Fatal("codes alone vouch")
+		}
+		if !counts && slices.Contains(held, identity.SMS) && len(got) == 0 {
+			t.Fatalf("%q vouch for nothing under %q", held, r.Factors)
 		}
 	})
 }
