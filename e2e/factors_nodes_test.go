@@ -34,7 +34,11 @@ func TestFactorsNodes(t *testing.T) {
 // does sends a form of the challenge's page of a factor.
 func (v *visitor) does(base, factor string, form url.Values) Answer {
 	v.t.Helper()
-	at := "/.stepgate/challenge?factor=" + factor
+	return v.doesAt(base, "/.stepgate/challenge?factor="+factor, form)
+}
+
+func (v *visitor) doesAt(base, at string, form url.Values) Answer {
+	v.t.Helper()
 	form.Set("challenge", v.challengeOf(base, at))
 	return v.send(base, http.MethodPost, at, form)
 }
