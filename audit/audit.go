@@ -15,7 +15,7 @@ import (
 // Event is what happened.
 type Event string
 
-// The events of login protection.
+// The events of logins and sessions.
 const (
 	ChallengeAsked  Event = "challenge.asked"
 	ChallengePassed Event = "challenge.passed"
@@ -23,41 +23,31 @@ const (
 	ChallengeLocked Event = "challenge.locked"
 	ChallengeLinked Event = "challenge.linked" // passed at another site of the realm
 	ChallengeLeft   Event = "challenge.canceled"
-	FactorBound     Event = "factor.bound"
-	BindingFailed   Event = "factor.binding_failed"
 	LoginReleased   Event = "login.released"  // at once, by a recent pass
+	LoginTrusted    Event = "login.trusted"   // at once, by a trusted browser
 	LoginSignedOn   Event = "login.signed_on" // not challenged: by the evidence of single sign-on
 	LoginUnclear    Event = "login.unclear"
 	LoginRefused    Event = "login.refused"
 	PersonChanged   Event = "session.person_changed"
 	SessionEnded    Event = "session.ended"
+	OthersEnded     Event = "session.others_ended"
 	BypassUsed      Event = "bypass.used"
 	RequestRefused  Event = "request.refused"
+)
 
+// The events of passwords.
+const (
 	PasswordFailed      Event = "password.failed"
 	PasswordLocked      Event = "password.locked"
 	PasswordSet         Event = "password.set"     // by a one-time link
 	PasswordChanged     Event = "password.changed" // by the person
 	PasswordLinkRefused Event = "password.link_refused"
-	PersonCreated       Event = "person.created"
-	LinkIssued          Event = "person.link_issued"
-
-	FactorsReset      Event = "person.factors_reset"
-	PersonLocked      Event = "person.locked"
-	PersonUnlocked    Event = "person.unlocked"
-	SessionsEnded     Event = "person.sessions_ended"
-	RebindingRequired Event = "person.rebinding_required"
-	ContactFiled      Event = "person.contact_filed"
-	BackupMade        Event = "accounts.backup_made"
-	AccountsRestored  Event = "accounts.restored"
-	TicketIssued      Event = "person.ticket_issued"
-	HelpApproved      Event = "help.approved" // a person's request
-	HelpRefused       Event = "help.refused"
-	HelpFailed        Event = "help.failed" // what an administrator meant to do was not done, or not wholly
 )
 
-// The events of factors, and of what leads to them.
+// The events of what people have, and of what leads to it.
 const (
+	FactorBound      Event = "factor.bound"
+	BindingFailed    Event = "factor.binding_failed"
 	FactorRemoved    Event = "factor.removed"
 	FactorRenamed    Event = "factor.renamed"
 	RemovalPlanned   Event = "factor.removal_planned"
@@ -72,13 +62,28 @@ const (
 	CodeSent         Event = "code.sent"
 	CodeNotSent      Event = "code.not_sent"
 	GateOpened       Event = "gate.opened"
-	TicketRefused    Event = "ticket.refused"
 	PasskeyRegressed Event = "passkey.regressed"
 	BrowserTrusted   Event = "browser.trusted"
 	BrowserForgotten Event = "browser.forgotten"
-	LoginTrusted     Event = "login.trusted" // at once, by a trusted browser
-	OthersEnded      Event = "session.others_ended"
 	HelpAsked        Event = "help.asked" // a person filed a request
+)
+
+// The events of administrators.
+const (
+	PersonCreated     Event = "person.created"
+	LinkIssued        Event = "person.link_issued"
+	FactorsReset      Event = "person.factors_reset"
+	PersonLocked      Event = "person.locked"
+	PersonUnlocked    Event = "person.unlocked"
+	SessionsEnded     Event = "person.sessions_ended"
+	RebindingRequired Event = "person.rebinding_required"
+	ContactFiled      Event = "person.contact_filed"
+	TicketIssued      Event = "person.ticket_issued"
+	HelpApproved      Event = "help.approved" // a person's request
+	HelpRefused       Event = "help.refused"
+	HelpFailed        Event = "help.failed" // what an administrator meant to do was not done, or not wholly
+	BackupMade        Event = "accounts.backup_made"
+	AccountsRestored  Event = "accounts.restored"
 )
 
 // Record is one entry of the trail.
