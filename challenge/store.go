@@ -25,14 +25,6 @@ const (
 	Manage Purpose = "manage"
 )
 
-// bindable are the states, besides NeverBound, in which a challenge may bind.
-func (p Purpose) bindable() []identity.Enrollment {
-	if p == SignOn {
-		return []identity.Enrollment{identity.Federated, identity.Reset}
-	}
-	return nil
-}
-
 // Record is one challenge: one attempt to pass, bound to a session, a
 // subject, a site and a purpose.
 type Record struct {
