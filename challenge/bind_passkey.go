@@ -40,6 +40,7 @@ func (s *step) bindPasskey(ctx context.Context, a Answer) (Result, error) {
 	key, err := s.visitor.Party.Registered(h, c.Session, a.Passkey)
 	var failed *passkey.Error
 	if errors.As(err, &failed) {
+		s.log(failed)
 		return s.refusePasskey(ctx, string(failed.Kind))
 	}
 	if err != nil {

@@ -125,7 +125,7 @@ func newWalk(t *testing.T, purpose Purpose, gate policy.Gate, at stage) *walk {
 	w := &world{taken: map[string]bool{}}
 	now := func() time.Time { return noon }
 	book := &contacts.Book{Ring: ring, Courier: silent{}, Writer: silent{}, Budgets: plenty{}, Log: slog.New(slog.DiscardHandler), Now: now}
-	f := &Flow{Accounts: w, Challenges: w, Budgets: plenty{}, Trail: silent{}, Ring: ring, Book: book, Issuer: "Test", Now: now}
+	f := &Flow{Accounts: w, Challenges: w, Budgets: plenty{}, Trail: silent{}, Ring: ring, Book: book, Issuer: "Test", Log: slog.New(slog.DiscardHandler), Now: now}
 	alice := identity.Subject{Realm: "wiki", Name: "alice"}
 	all := []identity.Factor{identity.TOTP, identity.SMS}
 	r := Record{ID: NewID(), Subject: alice, Site: "wiki", Purpose: purpose, Gate: gate, Parts: map[string]Part{},

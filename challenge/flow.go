@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -31,7 +32,8 @@ type Flow struct {
 	Trail      audit.Trail
 	Ring       *seal.Ring
 	Book       *contacts.Book
-	Issuer     string // as the authenticator app shows it
+	Issuer     string       // as the authenticator app shows it
+	Log        *slog.Logger // has of a refused passkey what the trail leaves out
 	Now        func() time.Time
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/audit"
@@ -148,6 +149,7 @@ func (w passkeyWay) check(ctx context.Context, a Answer) (verdict, error) {
 	key, err := w.visitor.Party.Proved(h, c.Session, a.Passkey)
 	var failed *passkey.Error
 	if errors.As(err, &failed) {
+		w.log(failed)
 		refused.reason.Detail = string(failed.Kind)
 		if failed.Kind == passkey.UnknownKey {
 			refused.message = templates.PasskeyUnknown
@@ -158,6 +160,19 @@ func (w passkeyWay) check(ctx context.Context, a Answer) (verdict, error) {
 		return verdict{}, err
 	}
 	return w.counted(key)
+}
+
+// maxDetail is how much the log has of what the library said, which may quote
+// what a browser sent.
+const maxDetail = 500
+
+// log tells the operator in full why a passkey was refused: an origin or a
+// domain that does not fit is theirs to mend. What it quotes of a ceremony is
+// used up by then.
+func (s *step) log(failed *passkey.Error) {
+	why := failed.Error()
+	s.Log.Info("passkey refused", "kind", string(failed.Kind), "site", s.record.Site, "subject", s.record.Subject.String(),
+		"error", strings.ToValidUTF8(why[:min(len(why), maxDetail)], ""))
 }
 
 // counted spends the counter of a key that signed. One that does not go

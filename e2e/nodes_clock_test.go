@@ -105,7 +105,7 @@ func (c *clockNode) services(t *testing.T, r *Redis, p *Postgres) gateway.Servic
 	return gateway.Services{Sessions: s, Accounts: people, Trail: people.Audit(), Now: c.now,
 		Escrow: escrow.New(live.Escrows(), people, c.now),
 		Flow: &challenge.Flow{Accounts: people, Challenges: live.Challenges(), Budgets: people.Budgets(), Trail: people.Audit(),
-			Ring: ring, Issuer: "Test", Now: c.now}}
+			Ring: ring, Issuer: "Test", Log: slog.New(slog.DiscardHandler), Now: c.now}}
 }
 
 func clockHandler(g *gateway.Gateway, console http.Handler) http.Handler {
