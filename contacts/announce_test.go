@@ -57,7 +57,7 @@ func TestHangingUpStopsNoAnnouncement(t *testing.T) {
 func TestSomeAnnouncementsCannotHideOthers(t *testing.T) {
 	d := newDesk(t)
 	for range 100 {
-		d.Announce(context.Background(), d.both(), Announcement{Kind: templates.AnnounceBrowserTrusted})
+		d.Announce(context.Background(), d.both(), Announcement{Kind: templates.AnnounceRecoveryUsed})
 	}
 	if n := len(d.post.sent); n != 3+10 {
 		t.Errorf("%d messages of one kind in an hour", n)
@@ -68,7 +68,7 @@ func TestSomeAnnouncementsCannotHideOthers(t *testing.T) {
 		t.Errorf("%d messages of another kind", n)
 	}
 	d.now = d.now.Add(24 * time.Hour)
-	d.Announce(context.Background(), d.both(), Announcement{Kind: templates.AnnounceBrowserTrusted})
+	d.Announce(context.Background(), d.both(), Announcement{Kind: templates.AnnounceRecoveryUsed})
 	if n := len(d.post.sent); n != 4 {
 		t.Errorf("%d messages the day after", n)
 	}

@@ -67,17 +67,4 @@ const (
 	AnnounceUnlocked              AnnouncementKind = "unlocked"
 	AnnounceRebindingRequired     AnnouncementKind = "rebinding_required"
 	AnnouncePasskeyCopied         AnnouncementKind = "passkey_copied"
-	AnnounceBrowserTrusted        AnnouncementKind = "browser_trusted"
 )
-
-// AnnouncementKinds are all of them.
-func AnnouncementKinds() []AnnouncementKind {
-	return []AnnouncementKind{
-		AnnounceFactorBound, AnnounceFactorRemoved, AnnounceFactorRemovalPlanned, AnnounceFactorRemovalCanceled,
-		AnnounceFactorReplaced, AnnounceRecoveryUsed, AnnounceRecoveryMade, AnnounceContactBound,
-		AnnounceContactChanged, AnnounceContactRemoved, AnnouncePasswordChanged, AnnounceSessionsEnded,
-		AnnounceFactorsReset, AnnounceRequestFiled, AnnounceRequestApproved, AnnounceRequestRefused,
-		AnnounceTicketIssued, AnnounceLocked, AnnounceUnlocked, AnnounceRebindingRequired,
-		AnnouncePasskeyCopied, AnnounceBrowserTrusted,
-	}
-}
