@@ -341,3 +341,36 @@ func TestSecurityOfPeopleOfAnIssuer(t *testing.T) {
 		t.Errorf("ending the others: %s", got)
 	}
 }
+
+// TestOwnPasswordChangeEndsTrust, and is told to the person; a wrong old one is
+// neither. The page offers it.
+func TestOwnPasswordChangeEndsTrust(t *testing.T) {
+	o := newOffice(t)
+	key := o.employ("alice")
+	o.reach("alice", herMail)
+	b := o.browser()
+	b.goesIn("alice", herPassword, key)
+	trusted := func() bool {
+		all, err := o.rig.accounts.Browsers(t.Context(), subject("alice"))
+		check(t, err)
+		if len(all) != 1 {
+			t.Fatalf("%d browsers", len(all))
+		}
+		return !all[0].TrustedUntil.IsZero()
+	}
+	all, err := o.rig.accounts.Browsers(t.Context(), subject("alice"))
+	check(t, err)
+	check(t, o.rig.accounts.TrustBrowser(t.Context(), subject("alice"), all[0].Place.Mark, o.clock().Add(time.Hour)))
+	if page := b.get(securityPage); !strings.Contains(page.body, ownPage+"/change") {
+		t.Errorf("the page does not offer it: %s", page.body)
+	}
+	if b.changes("wrong", newPassword, newPassword); !trusted() || len(o.post.take()) > 0 {
+		t.Error("a wrong old password ends the trust, or is told as a change")
+	}
+	if a := b.changes(herPassword, newPassword, newPassword); a.StatusCode != http.StatusOK || trusted() {
+		t.Errorf("%d, trusted: %v", a.StatusCode, trusted())
+	}
+	if sent := o.post.take(); len(sent) != 1 || sent[0].To != herMail || sent[0].Purpose != "announce_password_changed" {
+		t.Errorf("told %v", sent)
+	}
+}
