@@ -124,7 +124,7 @@ var conditions = map[string]condition{
 	"rebinding":   func(f policy.Facts) bool { return f.Rebind },
 	"none_counts": func(f policy.Facts) bool { return !slices.Contains(f.Held, identity.TOTP) },
 	"old_factor": func(f policy.Facts) bool {
-		return slices.Contains(f.Held, identity.TOTP) || slices.Contains(f.Held, identity.SMS)
+		return slices.Contains(f.Held, identity.TOTP) || slices.Contains(f.Held, identity.SMS) && !slices.Contains(f.Has, identity.TOTP)
 	},
 	"just_passed": func(f policy.Facts) bool { return f.RecentPass },
 	"trusted":     func(f policy.Facts) bool { return f.Trusted },
@@ -136,7 +136,7 @@ var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 // the factors only TOTP counts.
 func people(yield func(policy.Facts)) {
 	held := [][]identity.Factor{nil, {identity.Recovery}, {identity.SMS}, {identity.SMS, identity.Recovery}, {identity.TOTP}, {identity.TOTP, identity.SMS, identity.Recovery}}
-	for bits := range 1 << 6 {
+	for bits := range 1 << 7 {
 		on := func(i int) bool { return bits>>i&1 == 1 }
 		for state := range stateWords {
 			for _, how := range []policy.Enrolling{policy.EnrollAtLogin, policy.EnrollContact, policy.EnrollTicket} {
@@ -145,6 +145,9 @@ func people(yield func(policy.Facts)) {
 						Locked: on(0), Excluded: on(1), OnFile: on(2), Rebind: on(3), RecentPass: on(4), Trusted: on(5),
 						Rules: policy.Rules{LoginProtection: policy.Required, Enroll: how, TrustBrowser: time.Hour,
 							Factors: []identity.Factor{identity.TOTP, identity.Recovery}}}
+					if f.Has = h; on(6) { // one more, that cannot be used here
+						f.Has = append(slices.Clone(h), identity.TOTP)
+					}
 					yield(f)
 					f.SingleSignOn = true
 					for _, skip := range []policy.SkipMode{policy.SkipNever, policy.SkipAlways} {
