@@ -71,10 +71,10 @@ const recentPass = 5 * time.Minute
 // lastPass is what is known of the person in this browser.
 func (g *Gateway) lastPass(ctx context.Context, v *visit, who identity.Subject) (accounts.Browser, error) {
 	mark := g.browser(v)
-	if !mark.Known() {
+	if !mark.Knows(g.site.Name, who) {
 		return accounts.Browser{}, nil
 	}
-	return g.svc.Accounts.Browser(ctx, who, mark.Digest(who))
+	return g.svc.Accounts.Browser(ctx, who, mark.Digest(g.site.Name, who))
 }
 
 // proof is a first factor that was just proved.

@@ -91,7 +91,7 @@ func goesTo(rec challenge.Record, held escrow.Held) string {
 // knowBrowser marks the browser, so that strangers' failures do not lock this
 // person out of it.
 func (g *Gateway) knowBrowser(ctx context.Context, v *visit, live *sessions.Session, by pass) error {
-	mark, err := g.mark(v)
+	mark, err := g.mark(v, live.Subject)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (g *Gateway) trust(ctx context.Context, v *visit, live *sessions.Session, m
 	if err := g.record(ctx, v, audit.BrowserTrusted, live.Subject, ""); err != nil {
 		return err
 	}
-	return g.svc.Accounts.TrustBrowser(ctx, live.Subject, mark.Digest(live.Subject), until)
+	return g.svc.Accounts.TrustBrowser(ctx, live.Subject, mark.Digest(g.site.Name, live.Subject), until)
 }
 
 // contactOnFile tells whether somebody who never bound anything can be reached.

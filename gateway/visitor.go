@@ -16,13 +16,13 @@ import (
 
 // visitor is who stands before a challenge.
 func (g *Gateway) visitor(ctx context.Context, v *visit, live *sessions.Session) (challenge.Visitor, error) {
-	mark, err := g.mark(v)
+	mark, err := g.mark(v, live.Subject)
 	if err != nil {
 		return challenge.Visitor{}, err
 	}
 	out := challenge.Visitor{Place: g.place(v, mark, live.Subject), Host: g.host(),
 		Language: g.pages.Language(v.Request.Request), Party: g.party(v), Rules: g.rulesFor(live.Subject, live.Groups)}
-	if g.browser(v).Known() {
+	if g.browser(v).Knows(g.site.Name, live.Subject) {
 		known, err := g.svc.Accounts.Browser(ctx, live.Subject, out.Mark)
 		out.Known = known.Known
 		return out, err
@@ -32,14 +32,14 @@ func (g *Gateway) visitor(ctx context.Context, v *visit, live *sessions.Session)
 
 // place is where a visit comes from.
 func (g *Gateway) place(v *visit, mark sessions.Browser, who identity.Subject) accounts.Place {
-	return accounts.Place{Address: v.at.Address, Browser: browserLabel(v.Request.Request), Mark: mark.Digest(who)}
+	return accounts.Place{Address: v.at.Address, Browser: browserLabel(v.Request.Request), Mark: mark.Digest(g.site.Name, who)}
 }
 
-// mark is the browser's mark; a stranger's is made, and is given to the browser
-// only if the person passes.
-func (g *Gateway) mark(v *visit) (sessions.Browser, error) {
-	if v.mark == nil {
-		mark, ck, err := g.svc.Sessions.Mark(g.browser(v))
+// mark is the browser with its mark of a person; a stranger's is made, and is
+// given to the browser only if the person passes.
+func (g *Gateway) mark(v *visit, who identity.Subject) (sessions.Browser, error) {
+	if v.mark == nil || !v.mark.Knows(g.site.Name, who) {
+		mark, ck, err := g.svc.Sessions.Mark(g.browser(v), g.site.Name, who)
 		if err != nil {
 			return mark, err
 		}

@@ -25,8 +25,9 @@ const BrowserCookie = Prefix + "browser"
 func CookieName(site string) string { return Prefix + site }
 
 const (
-	tokenSize   = 1 + 32 // the shard, and 256 random bits
-	browserSize = 16
+	tokenSize = 1 + 32 // the shard, and 256 random bits
+	markSize  = 16
+	tagSize   = 8
 )
 
 type token [tokenSize]byte

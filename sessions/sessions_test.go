@@ -453,26 +453,53 @@ func TestTokensAreBoundToTheirSession(t *testing.T) {
 
 func TestBrowserMark(t *testing.T) {
 	s, _, _ := service(t)
-	mark, ck, err := s.Mark(Browser{})
+	mark, ck, err := s.Mark(Browser{}, "wiki", alice)
 	check(t, err)
 	of := func(lines ...string) Browser { return s.BrowserOf(&http.Request{Header: http.Header{"Cookie": lines}}) }
-	if got := of(BrowserCookie + "=" + ck.Value); string(got.Digest(alice)) != string(mark.Digest(alice)) {
+	if got := of(BrowserCookie + "=" + ck.Value); got.Digest("wiki", alice) == nil || string(got.Digest("wiki", alice)) != string(mark.Digest("wiki", alice)) {
 		t.Error("the mark does not come back")
 	}
 	for _, line := range []string{"", BrowserCookie + "=", BrowserCookie + "=" + ck.Value + "x", BrowserCookie + "=" + ck.Value + "; " + BrowserCookie + "=" + ck.Value, "x=" + ck.Value} {
-		if of(line).Known() {
+		if of(line).Knows("wiki", alice) {
 			t.Errorf("%q is known", line)
 		}
 	}
-	if string(mark.Digest(alice)) == string(mark.Digest(identity.Subject{Realm: "staff", Name: "bob"})) {
-		t.Error("two people share a browser's digest")
+	bob := identity.Subject{Realm: "staff", Name: "bob"}
+	if mark.Knows("wiki", bob) || mark.Knows("blog", alice) || mark.Digest("wiki", bob) != nil {
+		t.Error("a mark is for somebody else, or of another site")
 	}
-	again, _, err := s.Mark(mark)
+	again, _, err := s.Mark(mark, "wiki", alice)
 	check(t, err)
-	if string(again.Digest(alice)) != string(mark.Digest(alice)) {
+	if string(again.Digest("wiki", alice)) != string(mark.Digest("wiki", alice)) {
 		t.Error("renewing changes the mark")
 	}
 	if !ck.Secure || !ck.HttpOnly || ck.Path != "/" || ck.Domain != "" || ck.SameSite != http.SameSiteLaxMode {
 		t.Errorf("%+v", ck)
+	}
+}
+
+// TestBrowserOfMany: people who share a browser have marks of their own, of
+// which those used longest ago go.
+func TestBrowserOfMany(t *testing.T) {
+	s, _, _ := service(t)
+	b, ck := Browser{}, (*http.Cookie)(nil)
+	person := func(i int) identity.Subject { return identity.Subject{Realm: "staff", Name: strings.Repeat("x", i+1)} }
+	for _, i := range []int{0, 1, 2, 3, 4, 5, 6, 7, 0, 8} {
+		before := b.Digest("wiki", person(0))
+		var err error
+		b, ck, err = s.Mark(b, "wiki", person(i))
+		check(t, err)
+		if i > 0 && string(before) != string(b.Digest("wiki", person(0))) {
+			t.Fatalf("person %d changes the mark of another", i)
+		}
+	}
+	b = s.BrowserOf(&http.Request{Header: http.Header{"Cookie": {BrowserCookie + "=" + ck.Value}}})
+	for i := range 9 {
+		if known := b.Knows("wiki", person(i)); known != (i != 1) {
+			t.Errorf("person %d: %v", i, known)
+		}
+	}
+	if len(ck.Value) > 500 {
+		t.Errorf("the cookie has %d bytes", len(ck.Value))
 	}
 }
