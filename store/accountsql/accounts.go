@@ -113,7 +113,8 @@ func (a *Accounts) EndSessions(ctx context.Context, s identity.Subject, from tim
 // Ended implements accounts.Store.
 func (a *Accounts) Ended(ctx context.Context, s identity.Subject, id string, began time.Time) (bool, error) {
 	var endings int
-	_, err := a.get(ctx, findEnding, []any{[]byte(id), s.Realm, []byte(s.Name), rows.Nanos(began)}, &endings)
+	n := rows.Nanos(began)
+	_, err := a.get(ctx, findEnding, []any{[]byte(id), s.Realm, []byte(s.Name), n, restoredAt, sortable(n)}, &endings)
 	return endings > 0, err
 }
 

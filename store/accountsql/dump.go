@@ -5,19 +5,22 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/stepgate/stepgate/backup"
-	"github.com/stepgate/stepgate/store/rows"
 )
 
 var _ backup.Store = (*Accounts)(nil)
 
 // table is one that a backup holds: all but tickets, which are void in another
 // database. The first columns, as many
-// as key says, are its primary key.
+// as key says, are its primary key. What a new database noted already stays
+// where it is kept (a spent id, a budget); of a person nothing may be there,
+// not even of who comes while the database is filled.
 type table struct {
 	name    string
 	key     int
+	kept    bool
 	columns []column
 }
 
@@ -29,18 +32,18 @@ type column struct {
 // tables are in the order in which foreign keys let them be filled. A column
 // that is missing here is found by a test.
 var tables = []table{
-	{"meta", 1, columns("name t value b")}, // the check values of the master keys
-	{"accounts", 2, columns("realm t name b state t valid_from i locked_at i rebind_from i preferred t")},
-	{"credentials", 1, columns("id t realm t name b factor t label b secret b last_step i bound_at i used_at i " +
+	{"meta", 1, true, columns("name t value b")}, // the check values of the master keys
+	{"accounts", 2, false, columns("realm t name b state t valid_from i locked_at i rebind_from i preferred t")},
+	{"credentials", 1, false, columns("id t realm t name b factor t label b secret b last_step i bound_at i used_at i " +
 		"strength t bound_address t bound_browser b bound_mark b noticed f remove_at i")},
-	{"codes", 2, columns("credential t digest b spent_at i")},
-	{"contacts", 1, columns("id t realm t name b kind t address b digest b language t bound_at i")},
-	{"browsers", 3, columns("realm t name b digest b seen_at i passed_at i first_at i address t browser b trusted_until i")},
-	{"people", 2, columns("realm t name b created_at i password b set_at i link_expires_at i")},
-	{"requests", 1, columns("reference t realm t name b site t at i address t browser b mark b checked t decision t decided_by b decided_at i why b")},
-	{"spent", 1, columns("id b expires_at i")},
-	{"budgets", 2, columns("budget b period i tat i")},
-	{"audit", 0, columns("at i event t site t realm t name b reasons t reference t address t browser b")},
+	{"codes", 2, false, columns("credential t digest b spent_at i")},
+	{"contacts", 1, false, columns("id t realm t name b kind t address b digest b language t bound_at i")},
+	{"browsers", 3, false, columns("realm t name b digest b seen_at i passed_at i first_at i address t browser b trusted_until i")},
+	{"people", 2, false, columns("realm t name b created_at i password b set_at i link_expires_at i")},
+	{"requests", 1, false, columns("reference t realm t name b site t at i address t browser b mark b checked t decision t decided_by b decided_at i why b")},
+	{"spent", 1, true, columns("id b expires_at i")},
+	{"budgets", 2, true, columns("budget b period i tat i")},
+	{"audit", 0, true, columns("at i event t site t realm t name b reasons t reference t address t browser b")},
 }
 
 // columns reads pairs of a name and a kind.
@@ -217,34 +220,56 @@ func insert(ctx context.Context, tx Tx, row backup.Row) error {
 		if t.name != row.Table {
 			continue
 		}
-		if t.name == "meta" && row.Values[0].Any() == ownID {
-			return nil
-		}
 		if len(row.Values) != len(t.columns) {
 			return fmt.Errorf("%s: %w", t.name, backup.ErrOtherVersion)
+		}
+		if name := row.Values[0].Any(); t.name == "meta" && (name == ownID || name == restoredAt) {
+			return nil
 		}
 		values := make([]any, len(row.Values))
 		for i, v := range row.Values {
 			values[i] = v.Any()
 		}
-		// What the new database noted already (a spent id, a budget) stays.
-		_, err := tx.ExecContext(ctx, "INSERT INTO "+t.name+" ("+t.names(len(t.columns))+") VALUES ("+marks(len(values))+") ON CONFLICT DO NOTHING", values...)
-		return err
+		query := "INSERT INTO " + t.name + " (" + t.names(len(t.columns)) + ") VALUES (" + marks(len(values)) + ")"
+		if t.kept {
+			query += " ON CONFLICT DO NOTHING"
+		}
+		if _, err := tx.ExecContext(ctx, query, values...); err != nil {
+			return fmt.Errorf("%s: %w (stop every gateway that uses the database)", t.name, err)
+		}
+		return nil
 	}
 	return fmt.Errorf("%s: %w", row.Table, backup.ErrOtherVersion)
 }
 
 // restored makes worthless what may have been used, taken back or ended since
-// the backup was made: nobody can know.
+// the backup was made: nobody can know. Sessions of whom the backup does not
+// know end as well.
 func restored(ctx context.Context, tx Tx, now int64) error {
-	for _, statement := range []string{
-		"UPDATE accounts SET valid_from = ? WHERE valid_from < ?",
-		"UPDATE codes SET spent_at = ? WHERE spent_at = 0 AND spent_at < ?",
-		"UPDATE browsers SET passed_at = 0, trusted_until = 0 WHERE seen_at < ? OR seen_at >= ?",
+	for _, s := range []struct {
+		query string
+		args  []any
+	}{
+		{"UPDATE accounts SET valid_from = ? WHERE valid_from < ?", []any{now, now}},
+		{setMeta, []any{restoredAt, sortable(now)}},
+		{"UPDATE credentials SET last_step = ? WHERE factor = 'totp' AND last_step < ?", []any{now / totpStep, now / totpStep}},
+		{"UPDATE codes SET spent_at = ? WHERE spent_at = 0", []any{now}},
+		{"UPDATE browsers SET passed_at = 0, trusted_until = 0", nil},
+		{"UPDATE people SET link_expires_at = 0", nil},
 	} {
-		if _, err := rows.Affected(tx.ExecContext(ctx, statement, now, now)); err != nil {
+		if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// restoredAt is the name of the instant before which all sessions began that
+// are over, whosever they are.
+const restoredAt = "restored"
+
+// totpStep is a time step of TOTP in nanoseconds (RFC 6238, section 4.1).
+const totpStep = int64(30 * time.Second)
+
+// sortable is an instant as bytes that are ordered as instants are.
+func sortable(nanos int64) []byte { return fmt.Appendf(nil, "%020d", nanos) }

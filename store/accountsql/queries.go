@@ -23,11 +23,14 @@ const (
 	endSessions = `INSERT INTO accounts (realm, name, state, valid_from) VALUES (?, ?, ?, ?)
 		ON CONFLICT (realm, name) DO UPDATE SET valid_from = excluded.valid_from
 		WHERE accounts.valid_from < excluded.valid_from`
-	// findEnding counts what ended a session: its own id, or all of its subject.
+	// findEnding counts what ended a session: its own id, all of its subject, or
+	// all there were when a backup was brought back.
 	findEnding = `SELECT (SELECT count(*) FROM spent WHERE id = ?) +
-		(SELECT count(*) FROM accounts WHERE realm = ? AND name = ? AND valid_from > ?)`
+		(SELECT count(*) FROM accounts WHERE realm = ? AND name = ? AND valid_from > ?) +
+		(SELECT count(*) FROM meta WHERE name = ? AND value > ?)`
 
 	findMeta   = `SELECT value FROM meta WHERE name = ?`
+	setMeta    = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
 	insertMeta = `INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`
 )
 

@@ -112,6 +112,14 @@ func (n *twoNodes) Write(ctx context.Context, do func(context.Context, accountsq
 	return n.next().Write(ctx, do)
 }
 
+func (n *twoNodes) Snapshot(ctx context.Context, do func(context.Context, accountsql.Reader) error) error {
+	return n.next().Snapshot(ctx, do)
+}
+
+func (n *twoNodes) Whole(ctx context.Context, do func(context.Context, accountsql.Tx) error) error {
+	return n.next().Whole(ctx, do)
+}
+
 func (n *twoNodes) Lock(ctx context.Context, tx accountsql.Tx, key string) error {
 	return n.next().Lock(ctx, tx, key)
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ import (
 	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/seal"
 )
+
+// carol is in no backup.
+var carol = identity.Subject{Realm: "wiki", Name: "carol"}
 
 // Backed is a store of accounts that can be backed up.
 type Backed interface {
@@ -36,6 +40,8 @@ type Whole struct {
 // Backup tries backups from one store into another of perhaps another kind.
 func Backup(t *testing.T, from, into func(t *testing.T) Whole) {
 	t.Run("whole", func(t *testing.T) { backupWhole(t, from(t), into(t)) })
+	t.Run("while somebody comes", func(t *testing.T) { backupMeanwhile(t, from(t), into(t)) })
+	t.Run("again", func(t *testing.T) { backupAgain(t, from(t), into(t)) })
 	t.Run("bad files", func(t *testing.T) { backupBadFiles(t, from(t), into(t)) })
 }
 
@@ -124,7 +130,7 @@ func samePeople(t *testing.T, from, into Whole, later time.Time) {
 			t.Fatalf("%s: got %+v, want %+v", who, got, want)
 		}
 		for i, c := range want.Credentials {
-			if g := got.Credentials[i]; g.ID != c.ID || !bytes.Equal(g.Secret, c.Secret) || g.LastStep != c.LastStep || g.Name != c.Name || g.Noticed != c.Noticed {
+			if g := got.Credentials[i]; g.ID != c.ID || !bytes.Equal(g.Secret, c.Secret) || g.LastStep != lastStep(c, later) || g.Name != c.Name || g.Noticed != c.Noticed {
 				t.Errorf("got %+v, want %+v", g, c)
 			}
 		}
@@ -134,11 +140,25 @@ func samePeople(t *testing.T, from, into Whole, later time.Time) {
 			t.Errorf("%s: a session of before goes on", who)
 		}
 	}
+	for began, want := range map[time.Time]bool{later.Add(-time.Second): true, later.Add(time.Second): false} {
+		if ended, err := into.Store.Ended(ctx, carol, "s", began); err != nil || ended != want {
+			t.Errorf("a session of somebody whom the backup does not know, begun %v: ended %v, %v", began.Sub(later), ended, err)
+		}
+	}
 	all, err := into.Trail.Find(ctx, alice, "", 5000)
 	must(t, err)
 	if len(all) != 1200 || !slices.IsSortedFunc(all, func(a, b audit.Record) int { return b.At.Compare(a.At) }) {
 		t.Errorf("%d records, or another order", len(all))
 	}
+}
+
+// lastStep is what counts as spent after a restore: all codes that could have
+// been typed before.
+func lastStep(c accounts.Credential, restored time.Time) int64 {
+	if c.Factor == identity.TOTP {
+		return restored.Unix() / 30
+	}
+	return c.LastStep
 }
 
 // voided are the things that may have been used since.
@@ -198,5 +218,59 @@ func backupBadFiles(t *testing.T, from, into Whole) {
 	}
 	if all, err := into.Store.Search(ctx, "wiki", "", "", 10); err != nil || len(all) > 0 {
 		t.Errorf("%v, %v are there after bad files", all, err)
+	}
+}
+
+// meanwhile is a store in which somebody binds a factor after it was found
+// empty, before the backup's rows come.
+type meanwhile struct {
+	Backed
+	t *testing.T
+}
+
+func (m meanwhile) Fill(ctx context.Context, now int64, next func() (backup.Row, bool, error)) error {
+	came := make(chan error, 1)
+	first := true
+	err := m.Backed.Fill(ctx, now, func() (backup.Row, bool, error) {
+		if first {
+			first = false
+			go func() {
+				came <- m.BindFirst(ctx, accounts.Credential{ID: "thief's", Subject: alice, Factor: identity.TOTP, Secret: []byte{1}, BoundAt: clock(), Strength: identity.Device})
+			}()
+			time.Sleep(200 * time.Millisecond)
+		}
+		return next()
+	})
+	if bound := <-came; (bound == nil) == (err == nil) {
+		m.t.Errorf("the thief got %v, the backup %v: one must win", bound, err)
+	}
+	return err
+}
+
+// backupMeanwhile: a gateway that runs although it must not lets nobody bind
+// beside what is restored. Either the person is there again, or nothing is.
+func backupMeanwhile(t *testing.T, from, into Whole) {
+	fillAll(t, from, clock())
+	_, _, err := backup.Read(t.Context(), bytes.NewReader(mustWrite(t, from)), meanwhile{into.Store, t}, newRing(t, "k1"), clock())
+	got, unread := into.Store.Account(t.Context(), alice)
+	must(t, unread)
+	var ids []string
+	for _, c := range got.Credentials {
+		ids = append(ids, c.ID)
+	}
+	if want := map[bool][]string{true: {"c-1", "codes"}, false: {"thief's"}}[err == nil]; !slices.Equal(ids, want) {
+		t.Errorf("alice has %q, %v", ids, err)
+	}
+}
+
+// backupAgain: a backup of what was restored ends sessions once more.
+func backupAgain(t *testing.T, from, into Whole) {
+	ctx, then := t.Context(), clock()
+	_, _, err := backup.Read(ctx, bytes.NewReader(mustWrite(t, from)), from.Store, newRing(t, "k1"), then)
+	must(t, err)
+	_, _, err = backup.Read(ctx, bytes.NewReader(mustWrite(t, from)), into.Store, newRing(t, "k1"), then.Add(time.Hour))
+	must(t, err)
+	if ended, err := into.Store.Ended(ctx, carol, "s", then.Add(time.Minute)); err != nil || !ended {
+		t.Errorf("a session between two restores goes on: %v, %v", ended, err)
 	}
 }
