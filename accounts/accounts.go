@@ -161,7 +161,8 @@ type Store interface {
 	// when last.
 	Browser(ctx context.Context, s identity.Subject, digest []byte) (Browser, error)
 	// ForgetPasses makes the next login of the subject ask again, in every
-	// browser. The browsers stay known.
+	// browser in which a factor was passed a short while ago. The browsers stay
+	// known, and trusted where they are: see Factors.DistrustBrowsers.
 	ForgetPasses(ctx context.Context, s identity.Subject) error
 	// EndSessions moves the subject's ValidFrom forward, never back, and
 	// forgets its passes. It makes an account of a subject that has none.

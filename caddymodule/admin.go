@@ -16,7 +16,6 @@ import (
 	"github.com/stepgate/stepgate/admin"
 	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/gateway"
-	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
 	"github.com/stepgate/stepgate/sessions"
 )
@@ -74,7 +73,7 @@ func (a *App) answerAt(use admin.Use, key string, open func() (*admin.Server, er
 
 func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *admin.Service {
 	trail := s.accounts.Audit()
-	return &admin.Service{People: s.accounts, Accounts: s.accounts, Sessions: listedSessions{live}, Budgets: s.accounts.Budgets(),
+	return &admin.Service{People: s.accounts, Accounts: s.accounts, Sessions: live, Budgets: s.accounts.Budgets(),
 		Trail: loggedTrail{trail, a.log}, Past: trail, Contacts: a.book(s, ring), TicketKey: ring.Derive("ticket")[0],
 		HasRealm: a.hasRealm, LinkTo: a.linkTo, Now: time.Now,
 		Backup: func(ctx context.Context, to io.Writer) error {
@@ -86,14 +85,6 @@ func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *
 // book is how people are reached.
 func (a *App) book(s stores, ring *seal.Ring) *contacts.Book {
 	return &contacts.Book{Ring: ring, Region: a.SMS.region(), Courier: a.courier, Writer: a.pages, Budgets: s.accounts.Budgets(), Log: a.log, Now: time.Now}
-}
-
-// listedSessions are the sessions of all sites, also as a list.
-type listedSessions struct{ *sessions.Sessions }
-
-// List implements admin.Sessions.
-func (l listedSessions) List(ctx context.Context, who identity.Subject) ([]sessions.Record, error) {
-	return l.Store.List(ctx, who, l.Now())
 }
 
 // hasRealm tells whether a site has people of a realm.

@@ -81,7 +81,7 @@ func (g *Gateway) askElsewhere(ctx context.Context, v *visit, rec challenge.Reco
 
 // vouching is the address of a linked site where the person has passed.
 func (g *Gateway) vouching(ctx context.Context, who identity.Subject) (string, error) {
-	all, err := g.svc.Sessions.Store.List(ctx, who, g.svc.Now())
+	all, err := g.svc.Sessions.List(ctx, who)
 	for _, r := range all {
 		if origin := g.site.Links[r.Site]; origin != "" && vouches(r) {
 			return origin, err

@@ -60,7 +60,7 @@ type Session struct {
 
 // list are the person's sessions, last seen first.
 func (s *Service) list(ctx context.Context, p Person) (all []Session, err error) {
-	records, err := s.Sessions.Store.List(ctx, p.Subject, s.Now())
+	records, err := s.Sessions.List(ctx, p.Subject)
 	for _, r := range records {
 		all = append(all, Session{Record: r, Handle: s.handle(p, "session", r.ID[:]), This: p.Same(r)})
 	}

@@ -29,7 +29,7 @@ func (s *Sessions) endInStore(ctx context.Context, id ID) error {
 	return nil
 }
 
-// EndRecord ends a session that somebody else may hold: one that Store.List
+// EndRecord ends a session that somebody else may hold: one that List
 // told.
 func (s *Sessions) EndRecord(ctx context.Context, r Record) error {
 	return s.End(ctx, &Session{Record: r})

@@ -164,12 +164,36 @@ func (s *Sessions) read(ctx context.Context, id ID, now time.Time) (Record, erro
 	if err != nil {
 		return Record{}, err
 	}
-	ended, err := s.Ledger.Ended(ctx, rec.Subject, id.inLedger(), rec.BeganAt)
+	ended, err := s.hasEnded(ctx, rec)
 	if err == nil && ended {
-		s.endSoon(id) // the store forgot it, or never heard of it
 		err = ErrNotFound
 	}
 	return rec, err
+}
+
+// hasEnded asks the ledger whether a session that the store has may not go on:
+// the store forgot that it ended, or never heard of it.
+func (s *Sessions) hasEnded(ctx context.Context, rec Record) (bool, error) {
+	ended, err := s.Ledger.Ended(ctx, rec.Subject, rec.ID.inLedger(), rec.BeganAt)
+	if err == nil && ended {
+		s.endSoon(rec.ID)
+	}
+	return ended, err
+}
+
+// List returns the sessions of a person that Find would find.
+func (s *Sessions) List(ctx context.Context, who identity.Subject) (live []Record, err error) {
+	all, err := s.Store.List(ctx, who, s.Now())
+	for _, rec := range all {
+		ended, err := s.hasEnded(ctx, rec)
+		if err != nil {
+			return nil, err
+		}
+		if !ended {
+			live = append(live, rec)
+		}
+	}
+	return live, err
 }
 
 func (s *Sessions) keep(live *Session) {
