@@ -90,14 +90,15 @@ func TestShownCaddyfiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?ms)^[ \t]*```caddyfile\n(.*?)^[ \t]*```")
+	blocks := regexp.MustCompile("(?ms)^([ \t]*)```caddyfile\n(.*?)^[ \t]*```")
 	shown := 0
 	for _, page := range append(pages, "../README.md") {
 		for i, block := range blocks.FindAllStringSubmatch(readFile(t, page), -1) {
 			shown++
 			t.Run(fmt.Sprintf("%s_%d", filepath.Base(page), i+1), func(t *testing.T) {
-				mustBeFormatted(t, block[1])
-				if _, err := adapt(block[1], page); err != nil {
+				text := regexp.MustCompile("(?m)^"+block[1]).ReplaceAllString(block[2], "") // in a list it is indented
+				mustBeFormatted(t, text)
+				if _, err := adapt(text, page); err != nil {
 					t.Error(err)
 				}
 			})
