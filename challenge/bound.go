@@ -30,10 +30,14 @@ func (s *step) confirm(ctx context.Context, c accounts.Credential, secret string
 	if err != nil {
 		return Result{}, err
 	}
-	if err := s.note(ctx, s.record, s.visitor, audit.FactorBound, policy.Reason{Code: policy.ReasonFactorBound, Detail: string(c.Factor)}); err != nil {
+	event, told := audit.FactorBound, templates.AnnounceFactorBound
+	if len(s.instead(c)) > 0 {
+		event, told = audit.FactorReplaced, templates.AnnounceFactorReplaced
+	}
+	s.announce(ctx, told, c.Name) // first: it is bound, whether or not that can be written down
+	if err := s.note(ctx, s.record, s.visitor, event, policy.Reason{Code: policy.ReasonFactorBound, Detail: string(c.Factor)}); err != nil {
 		return Result{}, err
 	}
-	s.tellBound(ctx, c)
 	return Result{Passed: true, AMR: []string{c.Factor.AMR(), "mfa"}, Factor: c.Factor, Strength: c.Strength}, nil
 }
 
@@ -75,14 +79,6 @@ func (s *step) instead(new accounts.Credential) (ids []string) {
 		}
 	}
 	return ids
-}
-
-func (s *step) tellBound(ctx context.Context, c accounts.Credential) {
-	kind := templates.AnnounceFactorBound
-	if len(s.instead(c)) > 0 {
-		kind = templates.AnnounceFactorReplaced
-	}
-	s.announce(ctx, kind, c.Name)
 }
 
 // unbound is for who was overtaken: the state is no longer the one in which

@@ -161,6 +161,26 @@ func TestProblemsExplainWhatThereIs(t *testing.T) {
 	}
 }
 
+// TestEveryEventIsWritten: an event that is explained and never comes would
+// have an operator wait for it.
+func TestEveryEventIsWritten(t *testing.T) {
+	var source strings.Builder
+	for _, path := range find(t, ".go") {
+		if !strings.HasSuffix(path, "_test.go") {
+			source.WriteString(read(t, path))
+		}
+	}
+	names := all(`(?m)^\t(\w+) +Event = "`, read(t, "audit/audit.go"))
+	if len(names) < 20 {
+		t.Fatalf("only %q are found", names)
+	}
+	for _, name := range names {
+		if !regexp.MustCompile(`audit\.` + name + `\b`).MatchString(source.String()) {
+			t.Errorf("nothing writes %s", name)
+		}
+	}
+}
+
 func TestEveryDependencyHasALine(t *testing.T) {
 	text := read(t, "docs/dependencies.md")
 	want, required := make(map[string]bool), read(t, "go.mod")
