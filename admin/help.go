@@ -172,19 +172,13 @@ func (s *Service) withTicket(ctx context.Context, a act, do func() error) (Done,
 		if err := do(); err != nil {
 			return err
 		}
-		return s.Accounts.IssueTicket(ctx, a.who, TicketDigest(s.TicketKey, code, a.who), expires)
+		return s.Accounts.IssueTicket(ctx, a.who, code.TicketDigest(s.TicketKey, a.who), expires)
 	})
 	if err != nil {
 		return Done{}, err
 	}
 	done.Ticket, done.ExpiresAt = string(code), expires
 	return done, nil
-}
-
-// TicketDigest is how stores know a person's ticket. With "ticket" keys of
-// the ring, whoever takes a ticket finds it by the same.
-func TicketDigest(key []byte, code recovery.Code, who identity.Subject) []byte {
-	return code.Digest(key, "ticket/"+who.String())
 }
 
 // Ruling is what is decided on a request.

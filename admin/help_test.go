@@ -64,7 +64,7 @@ func (o *office) redeem(t *testing.T, ticket string) error {
 	if !ok {
 		t.Fatalf("%q is no ticket", ticket)
 	}
-	return o.store.RedeemTicket(t.Context(), alice, admin.TicketDigest(o.TicketKey, code, alice), o.now)
+	return o.store.RedeemTicket(t.Context(), alice, code.TicketDigest(o.TicketKey, alice), o.now)
 }
 
 func (o *office) filed(t *testing.T) string {

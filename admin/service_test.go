@@ -15,6 +15,7 @@ import (
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/admin"
 	"github.com/stepgate/stepgate/audit"
+	"github.com/stepgate/stepgate/challenge/recovery"
 	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/notify"
@@ -50,7 +51,7 @@ func newOffice(t *testing.T) *office {
 	o.live = liveSessions(t, store, ring, now)
 	o.Service = &admin.Service{People: store, Accounts: store, Sessions: listed{o.live}, Budgets: store.Budgets(), Trail: store.Audit(), Past: store.Audit(),
 		Contacts:  &contacts.Book{Ring: ring, Courier: o.told, Writer: o.told, Budgets: store.Budgets(), Log: slog.New(slog.DiscardHandler), Now: now},
-		TicketKey: ring.Derive("ticket")[0], Now: now,
+		TicketKey: ring.Derive(recovery.TicketKeys)[0], Now: now,
 		HasRealm: func(realm string) bool { return realm == "staff" || realm == "blog" },
 		LinkTo: func(realm string, ticket accounts.Ticket) (string, bool) {
 			return "https://wiki.test/#" + string(ticket), realm == "staff"

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"cmp"
 	"context"
-	"github.com/stepgate/stepgate/backup"
 	"io"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/stepgate/stepgate/accounts"
 	"github.com/stepgate/stepgate/admin"
+	"github.com/stepgate/stepgate/backup"
+	"github.com/stepgate/stepgate/challenge/recovery"
 	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/gateway"
 	"github.com/stepgate/stepgate/seal"
@@ -74,7 +75,7 @@ func (a *App) answerAt(use admin.Use, key string, open func() (*admin.Server, er
 func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *admin.Service {
 	trail := s.accounts.Audit()
 	return &admin.Service{People: s.accounts, Accounts: s.accounts, Sessions: live, Budgets: s.accounts.Budgets(),
-		Trail: loggedTrail{trail, a.log}, Past: trail, Contacts: a.book(s, ring), TicketKey: ring.Derive("ticket")[0],
+		Trail: loggedTrail{trail, a.log}, Past: trail, Contacts: a.book(s, ring), TicketKey: ring.Derive(recovery.TicketKeys)[0],
 		HasRealm: a.hasRealm, LinkTo: a.linkTo, Now: time.Now,
 		Backup: func(ctx context.Context, to io.Writer) error {
 			_, err := backup.Write(ctx, to, s.accounts, ring, time.Now())

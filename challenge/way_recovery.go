@@ -14,12 +14,6 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// RecoveryKeys is what the keys of the digests of recovery codes are derived by.
-const (
-	RecoveryKeys = "recovery"
-	ticketKeys   = "ticket"
-)
-
 // readWritten refuses what has not the form of a written code.
 func readWritten(a Answer) (templates.Message, bool) {
 	_, ok := recovery.Read(a.Code)
@@ -51,7 +45,7 @@ func (w recoveryWay) check(_ context.Context, a Answer) (verdict, error) {
 
 func (w recoveryWay) spendCode(ctx context.Context, c accounts.Credential, code recovery.Code) (err error) {
 	var left int
-	for _, key := range w.Ring.Derive(RecoveryKeys) {
+	for _, key := range w.Ring.Derive(recovery.Keys) {
 		left, err = w.Accounts.SpendCode(ctx, c.ID, code.Digest(key, c.ID), w.now)
 		if !errors.Is(err, accounts.ErrNoCredential) {
 			break
@@ -81,8 +75,8 @@ func (w ticketWay) check(_ context.Context, a Answer) (verdict, error) {
 }
 
 func (w ticketWay) redeem(ctx context.Context, code recovery.Code) (err error) {
-	for _, key := range w.Ring.Derive(ticketKeys) {
-		err = w.Accounts.RedeemTicket(ctx, w.record.Subject, code.Digest(key, "ticket/"+w.record.Subject.String()), w.now)
+	for _, key := range w.Ring.Derive(recovery.TicketKeys) {
+		err = w.Accounts.RedeemTicket(ctx, w.record.Subject, code.TicketDigest(key, w.record.Subject), w.now)
 		if !errors.Is(err, accounts.ErrNoTicket) {
 			break
 		}

@@ -78,7 +78,7 @@ func (r *rig) codesOf(name string) []recovery.Code {
 	codes := recovery.Make()
 	var digests [][]byte
 	for _, code := range codes {
-		digests = append(digests, code.Digest(r.ring.Derive("recovery")[0], c.ID))
+		digests = append(digests, code.Digest(r.ring.Derive(recovery.Keys)[0], c.ID))
 	}
 	check(r.t, r.accounts.MakeCodes(r.t.Context(), c, digests))
 	return codes
@@ -88,7 +88,7 @@ func (r *rig) codesOf(name string) []recovery.Code {
 func (r *rig) ticketFor(name string) recovery.Code {
 	r.t.Helper()
 	code, who := recovery.New(), subject(name)
-	digest := code.Digest(r.ring.Derive("ticket")[0], "ticket/"+who.String())
+	digest := code.TicketDigest(r.ring.Derive(recovery.TicketKeys)[0], who)
 	check(r.t, r.accounts.IssueTicket(r.t.Context(), who, digest, r.clock().Add(accounts.TicketLife)))
 	return code
 }

@@ -58,7 +58,7 @@ func (s *Service) MakeCodes(ctx context.Context, p Person) ([]recovery.Code, err
 	codes := recovery.Make()
 	digests := make([][]byte, len(codes))
 	for i, code := range codes {
-		digests[i] = code.Digest(s.Ring.Derive(challenge.RecoveryKeys)[0], c.ID)
+		digests[i] = code.Digest(s.Ring.Derive(recovery.Keys)[0], c.ID)
 	}
 	if err := s.People.MakeCodes(ctx, c, digests); err != nil {
 		return nil, err

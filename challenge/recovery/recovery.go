@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/stepgate/stepgate/identity"
 	"github.com/stepgate/stepgate/seal"
 )
 
@@ -110,4 +111,15 @@ func Read(typed string) (c Code, ok bool) {
 // copied to another row is of no use there.
 func (c Code) Digest(key []byte, bound ...string) []byte {
 	return seal.Digest(key, append([]string{"written code", string(c)}, bound...)...)
+}
+
+// What the keys of digests are derived by.
+const (
+	Keys       = "recovery"
+	TicketKeys = "ticket"
+)
+
+// TicketDigest is how stores know a person's ticket.
+func (c Code) TicketDigest(key []byte, s identity.Subject) []byte {
+	return c.Digest(key, "ticket/"+s.String())
 }
