@@ -230,11 +230,9 @@ func (s *step) changeContact(ctx context.Context, f identity.Factor, p Part) (Re
 	if _, ok := s.account.Contact(f); ok {
 		event, kind = audit.ContactChanged, templates.AnnounceContactChanged
 	}
-	if err := s.note(ctx, s.record, s.visitor, event, policy.Reason{Code: policy.ReasonFactor, Detail: string(f)}); err != nil {
-		return Result{}, err
-	}
 	masked, err := s.Book.Mask(c)
 	s.account.Contacts = append(s.account.Contacts, c)
 	s.announce(ctx, kind, masked)
-	return Result{Passed: true, Factor: f}, err
+	err = errors.Join(err, s.note(ctx, s.record, s.visitor, event, policy.Reason{Code: policy.ReasonFactor, Detail: string(f)}))
+	return Result{Passed: err == nil, Factor: f}, err
 }
