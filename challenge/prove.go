@@ -162,6 +162,7 @@ func (s *step) ask(ctx context.Context, w way, m templates.Message) (Result, err
 
 // prove takes an answer: charge, compare, spend.
 func (s *step) prove(ctx context.Context, a Answer, w way) (Result, error) {
+	s.trust = a.Trust
 	if sends, ok := w.(sender); ok && a.Send {
 		return s.sendBy(ctx, w, sends)
 	}

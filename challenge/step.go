@@ -39,6 +39,7 @@ type step struct {
 	now     time.Time
 	left    int            // attempts of the challenge
 	balance limits.Balance // attempts of the subject
+	trust   bool           // the person wants this browser to be trusted
 }
 
 // step begins one. over is the result when the person's state no longer is
@@ -168,7 +169,7 @@ func (s *step) result(v templates.View, m templates.Message) Result {
 func (s *step) asking(m templates.Message, ways []templates.FactorWay) templates.Asking {
 	a := templates.Asking{ID: s.record.ID, Purpose: s.record.Purpose.shown(), Message: m, Ways: ways, Stuck: s.mayBeStuck()}
 	if s.record.stage() == proving && s.record.Purpose.raises() && !s.record.Enroll {
-		a.Trust = s.visitor.Rules.TrustBrowser
+		a.Trust, a.TrustChosen = s.visitor.Rules.TrustBrowser, s.trust
 	}
 	if !s.balance.Allowed {
 		a.LockedUntil, a.Message = s.balance.RetryAt, templates.Message{}

@@ -131,6 +131,9 @@ func (s *step) sentPage(why string, f identity.Factor, masked string, m template
 	if w, ok := s.sent(why, f); ok {
 		view.Sent, view.ResendAt, view.ExpiresAt = true, w.Again(), w.ExpiresAt
 	}
+	if m.Kind == templates.SendLater && m.Until.After(view.ResendAt) {
+		view.ResendAt = m.Until
+	}
 	return view
 }
 

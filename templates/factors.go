@@ -18,6 +18,8 @@ type Asking struct {
 	Stuck bool
 	// Trust is for how long this browser may be trusted; 0: that is not offered.
 	Trust time.Duration
+	// TrustChosen: the person asked for that with the last attempt.
+	TrustChosen bool
 }
 
 // FactorWay is one factor among several: "totp", "passkey", "sms", "email" or

@@ -163,6 +163,9 @@ func TestAnotherCodeHasToWait(t *testing.T) {
 	if got := body(time.Millisecond); !strings.Contains(got, ` data-wait="1"`) {
 		t.Error("a fraction of a second is none")
 	}
+	if got := body(time.Hour); !strings.Contains(got, ` disabled data-wait="3600">Send another code</button>`) {
+		t.Errorf("an hour is counted in seconds, or not waited for:\n%s", got)
+	}
 	if got := body(0); strings.Contains(got, " disabled data-wait") || strings.Contains(got, "<noscript>") {
 		t.Errorf("a wait that is over still holds:\n%s", got)
 	}

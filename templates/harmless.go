@@ -40,7 +40,7 @@ func outside(word string) bool {
 
 func oneLine(name string, most int) string {
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
