@@ -121,7 +121,7 @@ func (a *App) services(s stores, live *sessions.Sessions, ring *seal.Ring, now f
 		Escrow: escrow.New(s.sessions.Escrows(), s.accounts, now),
 		Flow: &challenge.Flow{Accounts: s.accounts, Challenges: s.sessions.Challenges(), Budgets: s.accounts.Budgets(),
 			Trail: trail, Ring: ring, Book: book, Issuer: a.Brand, Log: a.log, Now: now},
-		Security: &selfservice.Service{People: s.accounts, Sessions: live, Trail: trail, History: s.accounts.Audit(),
+		Security: &selfservice.Service{Accounts: s.accounts, Sessions: live, Trail: trail, Past: s.accounts.Audit(),
 			Ring: ring, Book: book, Now: now},
 	}
 }

@@ -124,7 +124,7 @@ func (r *rig) services(dir string) gateway.Services {
 		Flow: &challenge.Flow{Accounts: store, Challenges: faultyChallenges{live.Challenges(), r.faults},
 			Budgets: faultyBudgets{people.Budgets(), r.faults}, Trail: trail, Ring: r.ring, Issuer: "Test", Log: slog.New(slog.DiscardHandler), Now: r.clock,
 			Book: &contacts.Book{Ring: r.ring, Courier: &r.post, Writer: pages(r.t), Budgets: people.Budgets(), Log: slog.New(slog.DiscardHandler), Now: r.clock}}}
-	r.svc.Security = &selfservice.Service{People: store, Sessions: r.sessions, Trail: trail, History: people.Audit(),
+	r.svc.Security = &selfservice.Service{Accounts: store, Sessions: r.sessions, Trail: trail, Past: people.Audit(),
 		Ring: r.ring, Book: r.svc.Flow.Book, Now: r.clock}
 	return r.svc
 }

@@ -60,7 +60,7 @@ func (s *Service) MakeCodes(ctx context.Context, p Person) ([]recovery.Code, err
 	for i, code := range codes {
 		digests[i] = code.Digest(s.Ring.Derive(recovery.Keys)[0], c.ID)
 	}
-	if err := s.People.MakeCodes(ctx, c, digests); err != nil {
+	if err := s.Accounts.MakeCodes(ctx, c, digests); err != nil {
 		return nil, err
 	}
 	return codes, s.done(ctx, p, a, audit.RecoveryMade, identity.Recovery, contacts.Announcement{Kind: templates.AnnounceRecoveryMade})

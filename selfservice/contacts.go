@@ -46,7 +46,7 @@ func (s *Service) Enable(ctx context.Context, p Person, kind identity.Factor) er
 	if _, ok := find(a.Credentials, c.ID); ok {
 		instead = append(instead, c.ID)
 	}
-	if err := s.People.Bind(ctx, c, instead...); err != nil {
+	if err := s.Accounts.Bind(ctx, c, instead...); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.FactorBound, kind, announced(templates.AnnounceFactorBound, c))
@@ -111,7 +111,7 @@ func (s *Service) RemoveContact(ctx context.Context, p Person, kind identity.Fac
 	case !at.IsZero():
 		return s.Remove(ctx, p, contact.ID)
 	}
-	if err := s.People.RemoveContact(ctx, p.Subject, contact.ID); err != nil {
+	if err := s.Accounts.RemoveContact(ctx, p.Subject, contact.ID); err != nil {
 		return at, err
 	}
 	return at, s.done(ctx, p, a, audit.ContactRemoved, kind, contacts.Announcement{Kind: templates.AnnounceContactRemoved, Detail: masked})

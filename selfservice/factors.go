@@ -31,7 +31,7 @@ func (s *Service) Rename(ctx context.Context, p Person, id, typed string) error 
 	case name == "":
 		return ErrNoName
 	}
-	if err := s.People.Rename(ctx, p.Subject, id, name); err != nil {
+	if err := s.Accounts.Rename(ctx, p.Subject, id, name); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.FactorRenamed, c.Factor, contacts.Announcement{})
@@ -75,14 +75,14 @@ func (s *Service) Remove(ctx context.Context, p Person, id string) (time.Time, e
 	if !at.IsZero() {
 		return at, s.plan(ctx, p, a, c, at)
 	}
-	if err := s.People.Remove(ctx, p.Subject, id); err != nil {
+	if err := s.Accounts.Remove(ctx, p.Subject, id); err != nil {
 		return at, err
 	}
 	return at, s.done(ctx, p, a, audit.FactorRemoved, c.Factor, announced(templates.AnnounceFactorRemoved, c))
 }
 
 func (s *Service) plan(ctx context.Context, p Person, a accounts.Account, c accounts.Credential, at time.Time) error {
-	if err := s.People.PlanRemoval(ctx, p.Subject, c.ID, at); err != nil {
+	if err := s.Accounts.PlanRemoval(ctx, p.Subject, c.ID, at); err != nil {
 		return err
 	}
 	told := announced(templates.AnnounceFactorRemovalPlanned, c)
@@ -99,7 +99,7 @@ func (s *Service) Keep(ctx context.Context, p Person, id string) error {
 	case c.RemoveAt.IsZero():
 		return nil
 	}
-	if err := s.People.PlanRemoval(ctx, p.Subject, id, time.Time{}); err != nil {
+	if err := s.Accounts.PlanRemoval(ctx, p.Subject, id, time.Time{}); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.RemovalCanceled, c.Factor, announced(templates.AnnounceFactorRemovalCanceled, c))
@@ -149,7 +149,7 @@ func (s *Service) Prefer(ctx context.Context, p Person, f identity.Factor) error
 	if !slices.Contains(s.preferable(a, p), f) {
 		return ErrNotOffered
 	}
-	if err := s.People.Prefer(ctx, p.Subject, f); err != nil {
+	if err := s.Accounts.Prefer(ctx, p.Subject, f); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.FactorPreferred, f, contacts.Announcement{})

@@ -59,7 +59,7 @@ func (c Codes) Made() bool { return c.ID != "" }
 
 // Overview gathers what the person has.
 func (s *Service) Overview(ctx context.Context, p Person) (o Overview, err error) {
-	a, err := s.People.Account(ctx, p.Subject)
+	a, err := s.Accounts.Account(ctx, p.Subject)
 	if err != nil {
 		return o, err
 	}
@@ -118,21 +118,14 @@ func (s *Service) places(ctx context.Context, p Person, o *Overview) (err error)
 	if o.Sessions, err = s.list(ctx, p); err != nil {
 		return err
 	}
-	o.Activity, err = s.History.Find(ctx, p.Subject, "", activities)
+	o.Activity, err = s.Past.Find(ctx, p.Subject, "", activities)
 	return err
-}
-
-// CodesLeft is how many recovery codes the person still has.
-func (s *Service) CodesLeft(ctx context.Context, p Person) (int, error) {
-	a, err := s.People.Account(ctx, p.Subject)
-	c, _ := s.codesOf(a)
-	return c.Left, err
 }
 
 // Unnoticed are the credentials that were bound in another browser, and that
 // the person was not told of yet.
 func (s *Service) Unnoticed(ctx context.Context, p Person) (all []accounts.Credential, err error) {
-	a, err := s.People.Account(ctx, p.Subject)
+	a, err := s.Accounts.Account(ctx, p.Subject)
 	for _, c := range a.Usable(s.Now()) {
 		if !c.Noticed && string(c.Bound.Mark) != string(p.Place.Mark) {
 			all = append(all, c)
@@ -152,5 +145,5 @@ func (s *Service) Notice(ctx context.Context, p Person, told []accounts.Credenti
 	if until.IsZero() {
 		return nil
 	}
-	return s.People.Notice(ctx, p.Subject, until)
+	return s.Accounts.Notice(ctx, p.Subject, until)
 }

@@ -28,7 +28,7 @@ type Browser struct {
 }
 
 func (s *Service) browsers(ctx context.Context, p Person) (all []Browser, err error) {
-	known, err := s.People.Browsers(ctx, p.Subject)
+	known, err := s.Accounts.Browsers(ctx, p.Subject)
 	for _, b := range known {
 		all = append(all, Browser{Browser: b, Handle: s.handle(p, "browser", b.Place.Mark), This: bytes.Equal(b.Place.Mark, p.Place.Mark)})
 	}
@@ -45,7 +45,7 @@ func (s *Service) ForgetBrowser(ctx context.Context, p Person, handle string) er
 	if i < 0 {
 		return accounts.ErrNoBrowser
 	}
-	if err := s.People.ForgetBrowser(ctx, p.Subject, all[i].Place.Mark); err != nil {
+	if err := s.Accounts.ForgetBrowser(ctx, p.Subject, all[i].Place.Mark); err != nil {
 		return err
 	}
 	return s.note(ctx, p, audit.BrowserForgotten, "")
@@ -82,7 +82,7 @@ func (s *Service) EndSession(ctx context.Context, p Person, handle string) error
 	if err := s.Sessions.EndRecord(ctx, all[i].Record); err != nil {
 		return err
 	}
-	if err := s.People.ForgetPasses(ctx, p.Subject); err != nil {
+	if err := s.Accounts.ForgetPasses(ctx, p.Subject); err != nil {
 		return err
 	}
 	return s.note(ctx, p, audit.SessionEnded, "")
@@ -90,14 +90,14 @@ func (s *Service) EndSession(ctx context.Context, p Person, handle string) error
 
 // EndOthers ends all sessions of the person but this one.
 func (s *Service) EndOthers(ctx context.Context, p Person) error {
-	a, err := s.People.Account(ctx, p.Subject)
+	a, err := s.Accounts.Account(ctx, p.Subject)
 	if err != nil {
 		return err
 	}
 	if err := s.Sessions.EndOthers(ctx, p.Session); err != nil {
 		return err
 	}
-	if err := s.People.ForgetPasses(ctx, p.Subject); err != nil {
+	if err := s.Accounts.ForgetPasses(ctx, p.Subject); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.OthersEnded, "", contacts.Announcement{Kind: templates.AnnounceSessionsEnded})

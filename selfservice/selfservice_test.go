@@ -64,7 +64,7 @@ func newDesk(t testing.TB) *desk {
 		_, _ = live.Close(), people.Close()
 	})
 	d.store = people
-	d.Service = &selfservice.Service{People: people, Sessions: all, Trail: people.Audit(), History: people.Audit(), Ring: ring, Now: now,
+	d.Service = &selfservice.Service{Accounts: people, Sessions: all, Trail: people.Audit(), Past: people.Audit(), Ring: ring, Now: now,
 		Book: &contacts.Book{Ring: ring, Courier: d, Writer: words, Budgets: people.Budgets(), Log: slog.New(slog.DiscardHandler), Now: now}}
 	return d
 }
@@ -109,7 +109,7 @@ func (d *desk) account(t testing.TB) accounts.Account {
 
 func (d *desk) events(t testing.TB) (all []audit.Event) {
 	t.Helper()
-	records, err := d.History.Find(t.Context(), alice, "", 100)
+	records, err := d.Past.Find(t.Context(), alice, "", 100)
 	check(t, err)
 	for _, r := range records {
 		all = append(all, r.Event)

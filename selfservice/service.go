@@ -39,8 +39,8 @@ var (
 	ErrNoSession = errors.New("selfservice: no such session")
 )
 
-// People is the store of what people have.
-type People interface {
+// Accounts is the store of what people have.
+type Accounts interface {
 	accounts.Factors
 	Account(ctx context.Context, s identity.Subject) (accounts.Account, error)
 	ForgetPasses(ctx context.Context, s identity.Subject) error
@@ -48,10 +48,10 @@ type People interface {
 
 // Service does what people ask for. All its fields are needed.
 type Service struct {
-	People   People
+	Accounts Accounts
 	Sessions *sessions.Sessions
 	Trail    audit.Trail
-	History  audit.Reader
+	Past     audit.Reader
 	Ring     *seal.Ring
 	Book     *contacts.Book
 	Now      func() time.Time
@@ -70,7 +70,7 @@ func (s *Service) managing(ctx context.Context, p Person) (accounts.Account, err
 	if !p.Rules.Manage {
 		return accounts.Account{}, ErrNotManageable
 	}
-	a, err := s.People.Account(ctx, p.Subject)
+	a, err := s.Accounts.Account(ctx, p.Subject)
 	if err == nil && a.State != identity.Bound {
 		err = accounts.ErrNotBound
 	}

@@ -32,9 +32,6 @@ type Security struct {
 
 func (Security) page() string { return "security" }
 
-// Others tells whether there are other sessions to be ended.
-func (s Security) Others() bool { return len(s.Sessions) > 1 }
-
 // Place is where and when something was done.
 type Place struct {
 	At      time.Time
