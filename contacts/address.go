@@ -1,6 +1,7 @@
 package contacts
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -18,10 +19,19 @@ func Read(kind identity.Factor, typed, region string) (string, error) {
 	return ReadAddress(typed)
 }
 
+// sameHost are names of one host, whose mailboxes are the same under each.
+var sameHost = map[string]string{
+	"googlemail.com": "gmail.com",
+	"me.com":         "icloud.com", "mac.com": "icloud.com",
+	"protonmail.com": "proton.me", "protonmail.ch": "proton.me", "pm.me": "proton.me",
+	"ya.ru": "yandex.ru", "yandex.com": "yandex.ru", "yandex.by": "yandex.ru", "yandex.kz": "yandex.ru",
+}
+
 // Canonical is the one form of all addresses that end in the same place, for
 // counting and limiting; nothing is sent there. Of a mail address it folds the
-// case of the local part, leaves out "+tag" and dots: some hosts ignore them,
-// and then each person would have as many addresses as they like. Where a host
+// case of the local part, leaves out "+tag" and dots, and knows hosts of several
+// names: some ignore tags and dots, and then each person would have as many
+// addresses as they like. Where a host
 // does tell them apart, a few people share a limit.
 func Canonical(kind identity.Factor, address string) string {
 	local, domain, ok := strings.Cut(address, "@")
@@ -32,7 +42,7 @@ func Canonical(kind identity.Factor, address string) string {
 	if i := strings.IndexByte(local, '+'); i > 0 {
 		local = local[:i]
 	}
-	return strings.ReplaceAll(local, ".", "") + "@" + domain
+	return strings.ReplaceAll(local, ".", "") + "@" + cmp.Or(sameHost[domain], domain)
 }
 
 // Digest recognizes an address in all its spellings without telling it.

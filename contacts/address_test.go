@@ -157,6 +157,11 @@ func TestOneMailboxHasOneDigest(t *testing.T) {
 			t.Errorf("%s has the digest of another", typed)
 		}
 	}
+	for typed, host := range sameHost {
+		if !bytes.Equal(read("Lin.Wei+1@"+typed), read("linwei@"+host)) || sameHost[host] != "" {
+			t.Errorf("%s and %s are two hosts", typed, host)
+		}
+	}
 	if bytes.Equal(Digest(key, identity.SMS, "+8613800138000"), Digest(key, identity.Email, "+8613800138000")) ||
 		bytes.Equal(Digest(key, identity.SMS, "+8613800138000"), Digest(key[1:], identity.SMS, "+8613800138000")) {
 		t.Error("digests of different kinds or keys are one")

@@ -3,6 +3,7 @@ package contacts
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -40,18 +41,22 @@ const announceTimeout = 5 * time.Second
 // something happened. What happened has happened: an announcement that cannot
 // be sent is logged, never an error. cs are the contacts of one person; for a
 // contact that was changed or removed, the old one with them. It goes on when
-// the request has ended, lest a thief hang up in time.
-func (b *Book) Announce(ctx context.Context, cs []accounts.Contact, a Announcement) {
+// the request has ended, lest a thief hang up in time. It is false where a
+// contact has had too many of the kind: what may not happen in silence waits.
+func (b *Book) Announce(ctx context.Context, cs []accounts.Contact, a Announcement) (within bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
 	defer cancel()
+	within = true
 	for _, c := range cs {
 		if minor(a.Kind) && c.Kind == identity.SMS && b.mailed(cs) {
 			continue
 		}
 		if err := b.announce(ctx, c, a); err != nil {
+			within = within && !errors.As(err, new(TooMany))
 			b.Log.WarnContext(ctx, "an announcement was not sent", "kind", a.Kind, "subject", c.Subject.String(), "by", c.Kind, "error", err)
 		}
 	}
+	return within
 }
 
 // minor tells what needs no SMS beside a mail: what takes no way into the

@@ -102,7 +102,11 @@ func (b *Book) SendCode(ctx context.Context, to Address, code string, p template
 	if !b.Has(to.Kind) {
 		return notify.ErrUnavailable
 	}
-	taken, err := b.charge(ctx, otp.Charges(b.key("send"), to.Kind, Canonical(to.Kind, to.To), b.InAll))
+	charges := otp.Charges(b.key("send"), to.Kind, Canonical(to.Kind, to.To), b.InAll)
+	if p == templates.CodeContact {
+		charges = otp.ByStranger(charges)
+	}
+	taken, err := b.charge(ctx, charges)
 	if err != nil {
 		return err
 	}

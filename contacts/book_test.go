@@ -205,6 +205,34 @@ func TestCodesHaveLimits(t *testing.T) {
 	}
 }
 
+// TestStrangersLeaveTheOwnerCodes: who types a number that is not theirs, in
+// the hope to bind it or to be a nuisance, does not use its owner's codes up.
+func TestStrangersLeaveTheOwnerCodes(t *testing.T) {
+	for _, to := range []Address{number("+8613800138000"), mailbox("alice@example.com")} {
+		d, sent := newDesk(t), 0
+		for range 24 * 60 {
+			d.now = d.now.Add(59 * time.Second)
+			if d.SendCode(t.Context(), to, "012345", templates.CodeContact, "wiki", "") == nil {
+				sent++
+			}
+		}
+		want := map[identity.Factor]int{identity.SMS: 5, identity.Email: 10}[to.Kind]
+		if sent != want {
+			t.Errorf("%s: %d to a stranger's, want %d", to.Kind, sent, want)
+		}
+		for range want {
+			d.now = d.now.Add(time.Minute)
+			var over TooMany
+			if err := d.send(to); errors.As(err, &over) && over.RetryAt.Sub(d.now) <= time.Hour {
+				d.now = over.RetryAt // the owner waits as everybody who asks often
+				err = d.send(to)
+			} else if err != nil {
+				t.Errorf("%s: the owner gets none: %v", to.Kind, err)
+			}
+		}
+	}
+}
+
 // TestRetryAtIsTheMoment: a moment earlier there is no code, then there is.
 func TestRetryAtIsTheMoment(t *testing.T) {
 	d := newDesk(t)

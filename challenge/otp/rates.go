@@ -80,6 +80,18 @@ func windows(key string, rates []limits.Rate) (all []Charge) {
 	return all
 }
 
+// ByStranger leaves the owner of a number or address half of every hour and
+// day: of what is sent there because somebody typed it to bind it, who may be
+// anybody. Otherwise who knows a number could use up what its owner signs in by.
+func ByStranger(all []Charge) []Charge {
+	for i, c := range all {
+		if places := len(c.Keys); places > 1 && c.Rates[0].Period >= time.Hour {
+			all[i].Keys = c.Keys[:(places+1)/2]
+		}
+	}
+	return all
+}
+
 // block is a number without its last four digits.
 func block(number string) string { return number[:max(0, len(number)-4)] }
 
