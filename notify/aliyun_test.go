@@ -163,7 +163,7 @@ func TestAliyunRefusals(t *testing.T) {
 		`{"Code":"isv.MOBILE_NUMBER_ILLEGAL","Message":"+491701234567"}`: {200, Refused},
 		`{"Code":"isv.BUSINESS_LIMIT_CONTROL"}`:                          {400, Refused},
 		`{"Code":"ServiceUnavailable"}`:                                  {503, Temporary},
-		`{"Code":"Throttling.User"}`:                                     {429, Temporary},
+		`{"Code":"Throttling.User"}`:                                     {429, Deferred},
 		`{"Code":"Forbidden.RAM"}`:                                       {403, Broken},
 	} {
 		a := newAliyun(t, &checker{secret: "AKSECRET", status: want.status, answer: answer})

@@ -19,7 +19,8 @@ const (
 	// Temporary: the provider certainly does not have it, and may take it soon.
 	Temporary
 	// Deferred is Temporary because of whom the message is for: their mailbox is
-	// full. That says nothing about the next message.
+	// full, or their number got too many. That says nothing about the next
+	// message.
 	Deferred
 	// Refused: the provider does not want this one, for instance for its
 	// number. That says nothing about the next message either.

@@ -90,7 +90,9 @@ func (s Success) judge(status int, body []byte, reason string) error {
 	switch {
 	case status == http.StatusGatewayTimeout: // somebody behind it may have the message
 		k = Unclear
-	case status >= 500, status == http.StatusTooManyRequests:
+	case status == http.StatusTooManyRequests: // mostly of one number: it must not open the breaker for others
+		k = Deferred
+	case status >= 500:
 		k = Temporary
 	case status/100 == 3, slices.Contains([]int{http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}, status):
 		k = Broken

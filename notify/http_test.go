@@ -113,7 +113,7 @@ func TestAnswers(t *testing.T) {
 		"unauthorized":    {Success{}, 401, "", false, Broken},
 		"no_money":        {Success{}, 402, "", false, Broken},
 		"moved":           {Success{}, 308, "", false, Broken},
-		"too_many":        {Success{}, 429, "", false, Temporary},
+		"too_many":        {Success{}, 429, "", false, Deferred},
 		"error":           {Success{}, 500, "", false, Temporary},
 		"away":            {Success{}, 503, "", false, Temporary},
 		"somewhere":       {Success{}, 504, "", false, Unclear},
