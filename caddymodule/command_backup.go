@@ -115,7 +115,7 @@ func configured(path, adapter string) (*App, error) {
 
 // restore fills the stores of the app, which nobody else uses meanwhile.
 func (a *App) restore(ctx context.Context, from *os.File) (h backup.Header, n int, err error) {
-	ring, err := a.storage.load()
+	ring, err := a.storage.existing()
 	if err != nil {
 		return h, 0, err
 	}

@@ -53,6 +53,19 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Errorf("restored over people: %v", err)
 	}
 	g.remove(g.data("accounts.db"))
+	keys := filepath.Join(g.home, "storage", "stepgate", "keys.json")
+	if err := os.Rename(keys, keys+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command("restore", file, "--config", config); err == nil || !strings.Contains(err.Error(), "bring back the master keys") {
+		t.Errorf("restored without keys: %v", err)
+	}
+	if _, err := os.Stat(keys); err == nil {
+		t.Error("a restore made new keys")
+	}
+	if err := os.Rename(keys+".away", keys); err != nil {
+		t.Fatal(err)
+	}
 	if out, err = command("restore", file, "--config", config); err != nil {
 		t.Fatal(err)
 	}

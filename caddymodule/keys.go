@@ -43,7 +43,17 @@ func (s keyStorage) check() error {
 	return err
 }
 
-func (s keyStorage) load() (*seal.Ring, error) {
+// load reads the keys, and makes the first one where there is none.
+func (s keyStorage) load() (*seal.Ring, error) { return s.read(s.create) }
+
+// existing reads keys that have to be there.
+func (s keyStorage) existing() (*seal.Ring, error) {
+	return s.read(func(context.Context) ([]byte, error) {
+		return nil, errors.New("there are none: bring back the master keys first, without which nothing that they sealed can be read")
+	})
+}
+
+func (s keyStorage) read(without func(context.Context) ([]byte, error)) (*seal.Ring, error) {
 	if s.dir != "" {
 		return readKeys(s.dir)
 	}
@@ -51,7 +61,7 @@ func (s keyStorage) load() (*seal.Ring, error) {
 	defer cancel()
 	text, err := s.Load(ctx, storedAt)
 	if errors.Is(err, fs.ErrNotExist) {
-		text, err = s.create(ctx)
+		text, err = without(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keys: %s in Caddy's storage: %w", storedAt, err)
