@@ -154,6 +154,8 @@ func (s *security) answer(err error) error {
 			policy.Reason{Code: policy.ReasonNotManageable})
 	case errors.Is(err, selfservice.ErrTooWeak):
 		return s.toPage(templates.NotDoneWeak)
+	case errors.Is(err, selfservice.ErrTooOften):
+		return s.toPage(templates.NotDoneOften)
 	case errors.Is(err, accounts.ErrLast):
 		return s.toPage(templates.NotDoneLast)
 	case errors.Is(err, accounts.ErrNoCredential), errors.Is(err, accounts.ErrNoContact), errors.Is(err, accounts.ErrNoBrowser),

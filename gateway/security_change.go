@@ -46,7 +46,7 @@ func (s *security) addableHere(ctx context.Context) error {
 }
 
 func (s *security) askRename(ctx context.Context) error {
-	c, err := s.Find(ctx, s.person, s.asked("id"))
+	c, err := s.Renamable(ctx, s.person, s.asked("id"))
 	if err != nil {
 		return s.answer(err)
 	}

@@ -13,28 +13,35 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// Find is a credential of the person's, to be asked about.
-func (s *Service) Find(ctx context.Context, p Person, id string) (accounts.Credential, error) {
+// Renamable finds a credential that the person may call something else. Who
+// proved less than it is worth may not: announcements of its removal name it.
+func (s *Service) Renamable(ctx context.Context, p Person, id string) (accounts.Credential, error) {
 	_, c, err := s.mine(ctx, p, id)
-	return c, err
+	switch {
+	case err != nil:
+		return c, err
+	case c.Factor.Sent() || c.Factor == identity.Recovery:
+		return c, ErrNotOffered
+	case p.Strength < c.Strength:
+		return c, ErrTooWeak
+	}
+	return c, nil
 }
 
 // Rename gives a credential the name that the person typed.
 func (s *Service) Rename(ctx context.Context, p Person, id, typed string) error {
-	a, c, err := s.mine(ctx, p, id)
+	c, err := s.Renamable(ctx, p, id)
 	name := challenge.Name(typed)
 	switch {
 	case err != nil:
 		return err
-	case c.Factor.Sent() || c.Factor == identity.Recovery:
-		return ErrNotOffered
 	case name == "":
 		return ErrNoName
 	}
 	if err := s.Accounts.Rename(ctx, p.Subject, id, name); err != nil {
 		return err
 	}
-	return s.done(ctx, p, a, audit.FactorRenamed, c.Factor, contacts.Announcement{})
+	return s.note(ctx, p, audit.FactorRenamed, c.Factor)
 }
 
 // Removing says when a credential would go that the person wants removed now:
@@ -81,13 +88,18 @@ func (s *Service) Remove(ctx context.Context, p Person, id string) (time.Time, e
 	return at, s.done(ctx, p, a, audit.FactorRemoved, c.Factor, announced(templates.AnnounceFactorRemoved, c))
 }
 
+// plan lets nothing go in silence: who plans and cancels until no more messages
+// about it are sent has planned nothing.
 func (s *Service) plan(ctx context.Context, p Person, a accounts.Account, c accounts.Credential, at time.Time) error {
+	told := announced(templates.AnnounceFactorRemovalPlanned, c)
+	told.Until = at
+	if !s.tell(ctx, p, a, told) {
+		return ErrTooOften
+	}
 	if err := s.Accounts.PlanRemoval(ctx, p.Subject, c.ID, at); err != nil {
 		return err
 	}
-	told := announced(templates.AnnounceFactorRemovalPlanned, c)
-	told.Until = at
-	return s.done(ctx, p, a, audit.RemovalPlanned, c.Factor, told)
+	return s.note(ctx, p, audit.RemovalPlanned, c.Factor)
 }
 
 // Keep cancels a planned removal.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -62,15 +63,29 @@ type Session struct {
 func (s *Service) list(ctx context.Context, p Person) (all []Session, err error) {
 	records, err := s.Sessions.List(ctx, p.Subject)
 	for _, r := range records {
-		all = append(all, Session{Record: r, Handle: s.handle(p, "session", r.ID[:]), This: p.Same(r)})
+		all = append(all, Session{Record: r, Handle: s.handle(p, "session", r.Family[:]), This: p.Same(r)})
 	}
 	slices.SortStableFunc(all, func(a, b Session) int { return b.SeenAt.Compare(a.SeenAt) })
 	return all, err
 }
 
-// EndSession ends one session of the person. Its browser is asked again at the
-// next login, however short ago it passed.
+// EndSession ends one session of the person, though it passed again since it
+// was shown. Its browser is asked again at the next login, however short ago it
+// passed.
 func (s *Service) EndSession(ctx context.Context, p Person, handle string) error {
+	if err := s.end(ctx, p, handle); err != nil {
+		return err
+	}
+	if err := s.end(ctx, p, handle); err != nil && !errors.Is(err, ErrNoSession) { // it was under way to a new id
+		return err
+	}
+	if err := s.Accounts.ForgetPasses(ctx, p.Subject); err != nil {
+		return err
+	}
+	return s.note(ctx, p, audit.SessionEnded, "")
+}
+
+func (s *Service) end(ctx context.Context, p Person, handle string) error {
 	all, err := s.list(ctx, p)
 	if err != nil {
 		return err
@@ -79,13 +94,7 @@ func (s *Service) EndSession(ctx context.Context, p Person, handle string) error
 	if i < 0 {
 		return ErrNoSession
 	}
-	if err := s.Sessions.EndRecord(ctx, all[i].Record); err != nil {
-		return err
-	}
-	if err := s.Accounts.ForgetPasses(ctx, p.Subject); err != nil {
-		return err
-	}
-	return s.note(ctx, p, audit.SessionEnded, "")
+	return s.Sessions.EndRecord(ctx, all[i].Record)
 }
 
 // EndOthers ends all sessions of the person but this one.

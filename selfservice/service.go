@@ -33,6 +33,8 @@ var (
 	ErrTooWeak = errors.New("selfservice: the session was proved by something weaker")
 	// ErrNotOffered: there is no such thing to add, enable or prefer here.
 	ErrNotOffered = errors.New("selfservice: not offered")
+	// ErrTooOften: the person could not be told of it once more.
+	ErrTooOften = errors.New("selfservice: too many messages about this were sent")
 	// ErrNoName: nothing of a name is left that can be seen.
 	ErrNoName = errors.New("selfservice: no name")
 	// ErrNoSession: the person has no such session.
@@ -115,10 +117,14 @@ func (s *Service) spares(a accounts.Account, p Person, without accounts.Credenti
 // trail. What was done stays done if neither hears of it.
 func (s *Service) done(ctx context.Context, p Person, a accounts.Account, e audit.Event, f identity.Factor, told contacts.Announcement) error {
 	if told.Kind != "" {
-		told.Site, told.Address, told.Browser = p.Site, p.Place.Address, p.Place.Browser
-		s.Book.Announce(ctx, a.Contacts, told)
+		s.tell(ctx, p, a, told)
 	}
 	return s.note(ctx, p, e, f)
+}
+
+func (s *Service) tell(ctx context.Context, p Person, a accounts.Account, told contacts.Announcement) (within bool) {
+	told.Site, told.Address, told.Browser = p.Site, p.Place.Address, p.Place.Browser
+	return s.Book.Announce(ctx, a.Contacts, told)
 }
 
 func (s *Service) note(ctx context.Context, p Person, e audit.Event, f identity.Factor) error {

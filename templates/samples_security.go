@@ -77,7 +77,7 @@ func ownSamples(now time.Time) []Sample {
 	advised.Advice = true
 	all = append(all, sampleOf("security-advice", advised))
 	for _, k := range []DoneKind{DoneAdded, DoneRenamed, DoneReplaced, DoneRemoved, DonePlanned, DoneKept, DonePreferred, DoneContact, DoneContactGone,
-		DoneEnabled, DoneForgotten, DoneSessionEnded, DoneOthersEnded, NotDoneWeak, NotDoneLast, NotDoneGone, NotDoneStale} {
+		DoneEnabled, DoneForgotten, DoneSessionEnded, DoneOthersEnded, NotDoneWeak, NotDoneOften, NotDoneLast, NotDoneGone, NotDoneStale} {
 		page := first
 		page.Done = k
 		all = append(all, sampleOf("security-done-"+string(k), page))

@@ -159,6 +159,7 @@ const (
 	DoneOthersEnded  DoneKind = "others_ended"
 	// What was not done, and why.
 	NotDoneWeak  DoneKind = "too_weak"
+	NotDoneOften DoneKind = "too_often"
 	NotDoneLast  DoneKind = "last"
 	NotDoneGone  DoneKind = "gone"
 	NotDoneStale DoneKind = "stale"
@@ -166,7 +167,7 @@ const (
 
 // Failed tells whether it was not done.
 func (k DoneKind) Failed() bool {
-	return k == NotDoneWeak || k == NotDoneLast || k == NotDoneGone || k == NotDoneStale
+	return k == NotDoneWeak || k == NotDoneOften || k == NotDoneLast || k == NotDoneGone || k == NotDoneStale
 }
 
 // NewCodes shows recovery codes, for the only time.
