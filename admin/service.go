@@ -60,7 +60,7 @@ type Sessions interface {
 type Contacts interface {
 	Mask(c accounts.Contact) (string, error)
 	Seal(s identity.Subject, to contacts.Address) accounts.Contact
-	Announce(ctx context.Context, cs []accounts.Contact, a contacts.Announcement)
+	Announce(ctx context.Context, cs []accounts.Contact, a contacts.Announcement) (within bool)
 }
 
 // Caller is who asks, as the operating system or a certificate names them.

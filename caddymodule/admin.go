@@ -85,7 +85,8 @@ func (a *App) adminService(s stores, live *sessions.Sessions, ring *seal.Ring) *
 
 // book is how people are reached.
 func (a *App) book(s stores, ring *seal.Ring) *contacts.Book {
-	return &contacts.Book{Ring: ring, Region: a.SMS.region(), Courier: a.courier, Writer: a.pages, Budgets: s.accounts.Budgets(), Log: a.log, Now: time.Now}
+	inAll, _ := a.SMS.rates() // checked
+	return &contacts.Book{Ring: ring, Region: a.SMS.region(), InAll: inAll, Courier: a.courier, Writer: a.pages, Budgets: s.accounts.Budgets(), Log: a.log, Now: time.Now}
 }
 
 // hasRealm tells whether a site has people of a realm.

@@ -68,7 +68,7 @@ func smsBlock(provider string) string {
 }
 
 func (s *SMS) words(provider string) words {
-	known := words{"timeout": duration(&s.Timeout), "region": one(&s.Region)}
+	known := words{"timeout": duration(&s.Timeout), "region": one(&s.Region), "limit": some(&s.Limit, "1000/1h 5000/24h")}
 	switch provider {
 	case "twilio":
 		s.Twilio = new(notify.Twilio)

@@ -7,11 +7,14 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/stepgate/stepgate/contacts"
+	"github.com/stepgate/stepgate/limits"
 	"github.com/stepgate/stepgate/notify"
 )
 
@@ -26,6 +29,9 @@ type SMS struct {
 	// Region is the country, as CN, whose numbers people may type without its
 	// code. Default: none; every number begins with + and its country code.
 	Region string `json:"region,omitempty"`
+	// Limit is how many codes go out by SMS to everybody together, each as
+	// COUNT/PERIOD. Default: 1000/1h 5000/24h.
+	Limit []string `json:"limit,omitempty"`
 	// Timeout of one try; an SMS that the provider certainly does not have is
 	// tried once more. Default: 10s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
@@ -59,7 +65,30 @@ func (s *SMS) check() error {
 	if len(ways) != 1 {
 		return errors.New("sms: say one provider: its address, twilio or aliyun")
 	}
-	return errors.Join(ways[0].Validate(), checkTimeout(s.Timeout), checkRegion(s.Region))
+	return errors.Join(ways[0].Validate(), s.checkOwn())
+}
+
+// checkOwn looks at what is no provider's business.
+func (s *SMS) checkOwn() error {
+	_, err := s.rates()
+	return errors.Join(checkTimeout(s.Timeout), checkRegion(s.Region), err)
+}
+
+// rates bound what all SMS can cost; none where nothing is said.
+func (s *SMS) rates() (all []limits.Rate, err error) {
+	if s == nil {
+		return nil, nil
+	}
+	for _, word := range s.Limit {
+		count, period, _ := strings.Cut(word, "/")
+		n, wrong := strconv.Atoi(count)
+		long, odd := caddy.ParseDuration(period)
+		if wrong != nil || odd != nil || n < 1 || n > 1_000_000 || long < time.Minute || long > longest {
+			return nil, fmt.Errorf("limit: %q is not how many codes may go out in what time; write a count up to 1000000 and 1m to 30d, as `limit 1000/1h 5000/24h`", word)
+		}
+		all = append(all, limits.Rate{Count: n, Period: long})
+	}
+	return all, nil
 }
 
 func checkRegion(region string) error {
@@ -82,7 +111,7 @@ func (s *SMS) region() string {
 func (s *SMS) checkEarly() error {
 	if s.HTTP != nil && placeheld(s.HTTP.URL) || s.Twilio != nil && placeheld(s.Twilio.Endpoint, s.Twilio.Account) ||
 		s.Aliyun != nil && placeheld(s.Aliyun.Endpoint) {
-		return errors.Join(checkTimeout(s.Timeout), checkRegion(s.Region))
+		return s.checkOwn()
 	}
 	return s.check()
 }
