@@ -208,7 +208,9 @@ func (g *Gateway) tellConsole(v *visit) {
 	say("Remote-User", live.Subject.Name)
 	say("Remote-Groups", list(g.groups(live.Subject, live.Groups)))
 	say("Remote-Amr", strings.Join(live.AMR, ","))
-	say("Remote-Auth-Time", strconv.FormatInt(live.AuthTime.Unix(), 10))
+	if !live.AuthTime.IsZero() { // of a trusted browser it may be forgotten
+		say("Remote-Auth-Time", strconv.FormatInt(live.AuthTime.Unix(), 10))
+	}
 }
 
 // list is the line of several groups. A name that holds the sign between them,

@@ -65,3 +65,29 @@ func TestMarkIsOfOneSite(t *testing.T) {
 		t.Error("a code by SMS at one site spares an app at the other")
 	}
 }
+
+// TestTrustAfterSignOut: a browser that is trusted stays so after a sign-out,
+// and that is no pass: nothing was proved, and no time of it is known.
+func TestTrustAfterSignOut(t *testing.T) {
+	r := newRig(t, func(s *gateway.Site) { s.Rules.TrustBrowser = 30 * 24 * time.Hour })
+	key := r.bind("alice")
+	b := r.asked("alice")
+	b.does("totp", "trust=1&code="+code(t, key, r.clock()))
+	r.sleep(30 * time.Minute)
+	b.get("/logout")
+	r.sleep(30 * time.Minute)
+	b.password("alice")
+	if b.user() != "alice" {
+		t.Fatal("the browser is not trusted any more")
+	}
+	all, err := r.store.List(t.Context(), subject("alice"), r.clock())
+	check(t, err)
+	for _, s := range all {
+		if s.Strength > identity.Unproved || !s.AuthTime.IsZero() {
+			t.Errorf("passed by %d at %v", s.Strength, s.AuthTime)
+		}
+	}
+	if a := b.get(securityPage + "/add?factor=totp"); a.Header.Get("Location") == "" {
+		t.Error("trust is a fresh pass")
+	}
+}
