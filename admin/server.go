@@ -43,7 +43,8 @@ func Serve(path string) (*Server, error) {
 func newServer(who func(*http.Request) (Caller, error), remove func() error) *Server {
 	s := &Server{who: who, remove: remove}
 	s.http = &http.Server{Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+		MaxHeaderBytes: 16 << 10}
+	s.http.SetKeepAlivesEnabled(false) // whom a connection once let in need not be let in for ever
 	return s
 }
 

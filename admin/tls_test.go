@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -187,7 +188,23 @@ func TestAdminAuthorityChanges(t *testing.T) {
 		return admin.NewTLSClient(p.address, carol).Look(t.Context(), "/v1/users", url.Values{"realm": {"staff"}}, new(admin.Page))
 	}
 	must(t, look())
+	keeping := &http.Client{Transport: &http.Transport{TLSClientConfig: carol}} // unlike our own client
+	defer keeping.CloseIdleConnections()
+	kept := func() (int, error) {
+		res, err := keeping.Get("https://" + p.address + "/v1/users?realm=staff")
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.Copy(io.Discard, res.Body)
+		return res.StatusCode, errors.Join(err, res.Body.Close())
+	}
+	if status, err := kept(); status != http.StatusOK {
+		t.Fatal(status, err)
+	}
 	must(t, os.WriteFile(p.files.Clients, []byte(newAuthority(t).pem), 0o600))
+	if status, err := kept(); err == nil {
+		t.Errorf("the authority is gone, and a connection that it once let in gets %d", status)
+	}
 	if look() == nil {
 		t.Error("the authority is gone, and its certificate lets in")
 	}
