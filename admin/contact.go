@@ -9,6 +9,7 @@ import (
 	"github.com/stepgate/stepgate/audit"
 	"github.com/stepgate/stepgate/contacts"
 	"github.com/stepgate/stepgate/identity"
+	"github.com/stepgate/stepgate/templates"
 )
 
 // OnFile is what an administrator knows of how to reach somebody, as they
@@ -77,13 +78,16 @@ func (s *Service) put(ctx context.Context, who identity.Subject, to contacts.Add
 	if err != nil {
 		return err
 	}
-	old, _ := a.Contact(to.Kind)
+	old, replaced := a.Contact(to.Kind)
 	err = s.Accounts.PutContact(ctx, s.Contacts.Seal(who, to), old.ID, identity.NeverBound, identity.Federated)
 	switch {
 	case errors.Is(err, accounts.ErrAlreadyBound):
 		return ErrTheirOwn
 	case errors.Is(err, accounts.ErrShared):
 		return ErrShared
+	}
+	if err == nil && replaced {
+		s.Contacts.Announce(ctx, []accounts.Contact{old}, contacts.Announcement{Kind: templates.AnnounceContactChanged})
 	}
 	return err
 }

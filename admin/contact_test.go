@@ -29,7 +29,13 @@ func (o *office) masked(t *testing.T, name string) (all []string) {
 func TestAdminContactsAreTheirOwn(t *testing.T) {
 	o := newOffice(t)
 	must(t, o.file(t, "alice", admin.OnFile{Mail: "wrong@example.com", Phone: "+49 151 23456789"}))
+	if len(o.told.sent) != 0 {
+		t.Errorf("told is %+v of what nobody had", o.told.sent)
+	}
 	must(t, o.file(t, "alice", admin.OnFile{Mail: "alice@example.com"}))
+	if len(o.told.sent) != 1 || !strings.Contains(o.told.sent[0], "wrong@example.com") {
+		t.Errorf("who was replaced is told nothing: %+v", o.told.sent)
+	}
 	before := fmt.Sprint(o.masked(t, "alice"))
 	if strings.Count(before, "***") < 2 || len(o.masked(t, "alice")) != 2 {
 		t.Errorf("on file are %s", before)
