@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -171,8 +172,26 @@ func (s *step) bindKey(ctx context.Context, a Answer) (Result, error) {
 	if !ok {
 		return s.notBound(ctx, secret, first, second)
 	}
-	c := accounts.Credential{ID: p.ID, Factor: identity.TOTP, Name: "Authenticator", LastStep: step}
+	c := accounts.Credential{ID: p.ID, Factor: identity.TOTP, Name: s.appName(), LastStep: step}
 	return s.confirm(ctx, c, secret)
+}
+
+// appName tells one app of the person's from the next, until the person calls
+// it something. A new phone takes over the name of the old one.
+func (s *step) appName() string {
+	const first = "Authenticator"
+	taken := make(map[string]bool)
+	for _, c := range s.account.Credentials {
+		if c.ID == s.record.Instead {
+			return c.Name
+		}
+		taken[c.Name] = true
+	}
+	name := first
+	for n := 2; taken[name]; n++ {
+		name = first + " " + strconv.Itoa(n)
+	}
+	return name
 }
 
 // notBound explains: two right codes in the wrong order or twice the same

@@ -310,6 +310,26 @@ func TestEndingOthers(t *testing.T) {
 	}
 }
 
+// TestEndingOthersEndsTrust: a laptop that is lost is asked again, however
+// long it was to be trusted.
+func TestEndingOthersEndsTrust(t *testing.T) {
+	r := newRig(t, allFactors, func(s *gateway.Site) { s.Rules.TrustBrowser = 30 * 24 * time.Hour })
+	alice := r.stocked("alice")
+	r.sleep(time.Minute)
+	lost := r.asked("alice")
+	lost.does("totp", "trust=1&code="+code(t, alice.login, r.clock()))
+	r.sleep(time.Hour / 2)
+	if lost.password("alice"); lost.user() != "alice" {
+		t.Fatal("the browser is not trusted")
+	}
+	if got := says(alice.posts("sessions/end", "")); got != "others_ended" {
+		t.Fatal(got)
+	}
+	if lost.password("alice"); lost.user() != "-" {
+		t.Error("a browser whose sessions were ended is still trusted")
+	}
+}
+
 // TestEndingOne ends that one.
 func TestEndingOne(t *testing.T) {
 	r := newRig(t, allFactors)

@@ -97,7 +97,8 @@ func (s *Service) end(ctx context.Context, p Person, handle string) error {
 	return s.Sessions.EndRecord(ctx, all[i].Record)
 }
 
-// EndOthers ends all sessions of the person but this one.
+// EndOthers ends all sessions of the person but this one, and the trust in all
+// browsers: one of them may be lost.
 func (s *Service) EndOthers(ctx context.Context, p Person) error {
 	a, err := s.Accounts.Account(ctx, p.Subject)
 	if err != nil {
@@ -106,7 +107,7 @@ func (s *Service) EndOthers(ctx context.Context, p Person) error {
 	if err := s.Sessions.EndOthers(ctx, p.Session); err != nil {
 		return err
 	}
-	if err := s.Accounts.ForgetPasses(ctx, p.Subject); err != nil {
+	if err := errors.Join(s.Accounts.ForgetPasses(ctx, p.Subject), s.Accounts.DistrustBrowsers(ctx, p.Subject)); err != nil {
 		return err
 	}
 	return s.done(ctx, p, a, audit.OthersEnded, "", contacts.Announcement{Kind: templates.AnnounceSessionsEnded})
