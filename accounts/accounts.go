@@ -78,6 +78,11 @@ type Credential struct {
 	Left int
 }
 
+// SecretBinding is the associated data of a sealed secret.
+func (c Credential) SecretBinding() []string {
+	return []string{"credentials", "secret", c.ID, c.Subject.String()}
+}
+
 // Place is where something was done.
 type Place struct {
 	Address string // the client's
@@ -115,11 +120,6 @@ type Browser struct {
 	// last. Browser does not fill them, Browsers does.
 	Place           Place
 	FirstAt, SeenAt time.Time
-}
-
-// SecretBinding is the associated data of a sealed secret.
-func (c Credential) SecretBinding() []string {
-	return []string{"credentials", "secret", c.ID, c.Subject.String()}
 }
 
 // Errors of the store that are answers, not faults.
@@ -177,4 +177,11 @@ type Store interface {
 	// SetMetaIfAbsent stores value unless the name is set, and returns what
 	// holds afterwards.
 	SetMetaIfAbsent(ctx context.Context, name string, value []byte) ([]byte, error)
+}
+
+// Directory is the whole durable store of people, but for their passwords.
+type Directory interface {
+	Store
+	Factors
+	Help
 }

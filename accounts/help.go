@@ -37,13 +37,6 @@ const (
 	RequestRefused  RequestDecision = "refused"
 )
 
-// Directory is the whole durable store of people, but for their passwords.
-type Directory interface {
-	Store
-	Factors
-	Help
-}
-
 // Errors of Help that are answers, not faults.
 var (
 	// ErrNoTicket: the subject has no such ticket, or it expired or was used.
