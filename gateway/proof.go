@@ -40,6 +40,7 @@ func (g *Gateway) settle(ctx context.Context, l *proof, admitted func(*Gateway, 
 // atLogin decides what follows a first factor.
 func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error) {
 	who := l.who.Subject()
+	l.began = g.svc.Now() // what ends from now on ends what is decided by the account of now
 	account, err := g.svc.Accounts.Account(ctx, who)
 	if err != nil {
 		return policy.Decision{}, err
@@ -83,6 +84,7 @@ type proof struct {
 	who       firstfactor.Identity
 	held      *escrow.Answer // the console's, nil where the login is not its own
 	verdict   firstfactor.Verdict
+	began     time.Time // when it was proved, zero for now
 	passed    time.Time // when the person passed in this browser last
 	goOn      string    // a path on this host, "" where the held answer says
 	reference string
@@ -102,9 +104,13 @@ func (g *Gateway) recordOf(l *proof) sessions.Record {
 	if e, ok := l.who.Evidence(); ok || g.asserts(l.who.Source()) {
 		amr = e.AMR // nobody else knows how
 	}
+	began := l.began
+	if began.IsZero() {
+		began = g.svc.Now()
+	}
 	return sessions.Record{
 		Site: g.site.Name, Source: l.who.Source(), Subject: l.who.Subject(), Groups: said(l.who), AMR: amr,
-		BeganAt: g.svc.Now(), Address: l.at.Address, Browser: browserLabel(l.Request.Request),
+		BeganAt: began, Address: l.at.Address, Browser: browserLabel(l.Request.Request),
 	}
 }
 

@@ -27,11 +27,24 @@ func (s *Sessions) Admit(ctx context.Context, rec Record, tokens ...string) (*Se
 	if err == nil {
 		err = s.Start(ctx, live)
 	}
+	if err == nil {
+		err = s.overtaken(ctx, live)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	s.keep(live)
 	return live, ck, nil
+}
+
+// overtaken ends a session, with ErrNotFound, whose subject's sessions were
+// ended while it was on its way into the store.
+func (s *Sessions) overtaken(ctx context.Context, live *Session) error {
+	ended, err := s.Ledger.Ended(ctx, live.Subject, live.ID.inLedger(), live.BeganAt)
+	if err != nil || !ended {
+		return err
+	}
+	return errors.Join(ErrNotFound, s.End(ctx, live))
 }
 
 func (s *Sessions) begin(rec Record, tokens []string) (*Session, *http.Cookie, error) {
