@@ -84,12 +84,24 @@ func (s *step) offered() []identity.Factor {
 	return all
 }
 
+// worthy leaves out what was added by something weaker than the rules take,
+// where the person has a factor that counts and is worth it: else a weak proof
+// at a lenient site of the realm would open a strict one.
+func worthy(all []accounts.Credential, r policy.Rules) []accounts.Credential {
+	weak := func(c accounts.Credential) bool { return c.Strength < r.Least() }
+	if !slices.ContainsFunc(all, func(c accounts.Credential) bool { return r.Counts(c.Factor) && !weak(c) }) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), weak)
+}
+
 // Held are the kinds of the person's credentials that can be used here, the
 // strongest first: a passkey only where it was bound, a code only where it can
 // be sent.
 func (f *Flow) Held(a accounts.Account, v Visitor) (kinds []identity.Factor) {
+	held := worthy(a.Usable(f.Now()), v.Rules)
 	for _, kind := range identity.Factors() {
-		if slices.ContainsFunc(a.Usable(f.Now()), func(c accounts.Credential) bool { return c.Factor == kind && f.usable(a, c, v) }) {
+		if slices.ContainsFunc(held, func(c accounts.Credential) bool { return c.Factor == kind && f.usable(a, c, v) }) {
 			kinds = append(kinds, kind)
 		}
 	}

@@ -55,7 +55,7 @@ func (f *Flow) step(ctx context.Context, r Record, v Visitor) (st *step, over *R
 		return nil, &result, err
 	}
 	now := f.Now()
-	return &step{Flow: f, record: r, visitor: v, account: account, held: account.Usable(now), now: now,
+	return &step{Flow: f, record: r, visitor: v, account: account, held: worthy(account.Usable(now), v.Rules), now: now,
 		balance: limits.Balance{Allowed: true}}, nil, nil
 }
 

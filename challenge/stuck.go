@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stepgate/stepgate/accounts"
@@ -62,8 +63,12 @@ func (s *step) checked(ctx context.Context, w way, a Answer) (Result, error) {
 		v.right = false
 		return s.conclude(ctx, a, w, v)
 	}
-	if err := v.spend(ctx); err != nil {
+	err = v.spend(ctx)
+	if errors.Is(err, accounts.ErrSpent) {
 		return s.ask(ctx, w, templates.Message{Kind: v.spentAs})
+	}
+	if err != nil {
+		return Result{}, err
 	}
 	if err := s.Budgets.Refund(ctx, s.budgetKey(), budget, s.now); err != nil {
 		return Result{}, err

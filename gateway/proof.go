@@ -55,7 +55,7 @@ func (g *Gateway) atLogin(ctx context.Context, l *proof) (policy.Decision, error
 		Enrollment: account.State, Locked: !account.LockedAt.IsZero(), Rebind: account.Rebinding(), OnFile: g.contactOnFile(account),
 		RecentPass: now.Sub(l.passed) < recentPass, Trusted: now.Before(b.TrustedUntil),
 		Source: l.who.Source(), Excluded: !g.allows(who, l.who.Groups())}
-	f.Held, f.Has = g.svc.Flow.Held(account, challenge.Visitor{Party: g.party(l.visit)}), challenge.Kinds(account.Usable(now))
+	f.Held, f.Has = g.svc.Flow.Held(account, challenge.Visitor{Party: g.party(l.visit), Rules: f.Rules}), challenge.Kinds(account.Usable(now))
 	f.Skip, f.SingleSignOn = g.site.Skips[l.who.Source()]
 	f.Evidence, _ = l.who.Evidence()
 	f.Carried = g.asserts(l.who.Source())
