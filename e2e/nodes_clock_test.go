@@ -24,6 +24,7 @@ import (
 	"github.com/stepgate/stepgate/match"
 	"github.com/stepgate/stepgate/policy"
 	"github.com/stepgate/stepgate/seal"
+	"github.com/stepgate/stepgate/selfservice"
 	"github.com/stepgate/stepgate/sessions"
 	"github.com/stepgate/stepgate/store/postgres"
 	"github.com/stepgate/stepgate/store/redis"
@@ -105,7 +106,8 @@ func (c *clockNode) services(t *testing.T, r *Redis, p *Postgres) gateway.Servic
 	return gateway.Services{Sessions: s, Accounts: people, Trail: people.Audit(), Now: c.now,
 		Escrow: escrow.New(live.Escrows(), people, c.now),
 		Flow: &challenge.Flow{Accounts: people, Challenges: live.Challenges(), Budgets: people.Budgets(), Trail: people.Audit(),
-			Ring: ring, Issuer: "Test", Log: slog.New(slog.DiscardHandler), Now: c.now}}
+			Ring: ring, Issuer: "Test", Log: slog.New(slog.DiscardHandler), Now: c.now},
+		Security: &selfservice.Service{Accounts: people, Sessions: s, Trail: people.Audit(), Past: people.Audit(), Ring: ring, Now: c.now}}
 }
 
 func clockHandler(g *gateway.Gateway, console http.Handler) http.Handler {
