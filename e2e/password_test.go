@@ -120,6 +120,7 @@ func TestPasswordMainJob(t *testing.T) {
 	accessible(t, other, "wrong password")
 	ownSignIn(other, g.URL+console.Secret, "alice", firstPassword)
 	enter(t, other, key, 0)
+	wasMe(t, other)
 	if !strings.Contains(other.Page(), console.Marker) || !strings.HasSuffix(other.URL(), console.Secret) {
 		t.Fatalf("elsewhere the browser is at %s:\n%s", other.URL(), other.Page())
 	}

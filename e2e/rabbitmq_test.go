@@ -92,6 +92,7 @@ func TestRabbitMQInBrowser(t *testing.T) {
 	reads(t, b, "reload this page")
 	b.Reload()
 	enter(t, b, key, 0)
+	wasMe(t, b)
 	reads(t, b, "Queue made/here 1")
 	b.Click("#logout input[type=submit]")
 	until(t, b, "the UI's logout", func() bool { return b.Has("input[name=password]") })

@@ -65,6 +65,15 @@ func enter(t *testing.T, b *Browser, key string, step int) {
 	b.Follow("#answer button")
 }
 
+// wasMe answers the page that tells in a browser what was bound in another one.
+func wasMe(t *testing.T, b *Browser) {
+	t.Helper()
+	if !strings.Contains(b.URL(), "/.stepgate/security/noticed") {
+		t.Fatalf("nothing is told of what was bound in another browser at %s:\n%s", b.URL(), b.Page())
+	}
+	b.Follow("button[name=mine][value=yes]")
+}
+
 // wrong is a code of six digits that is right at no time near now.
 func wrong(t *testing.T, key string) string {
 	t.Helper()
