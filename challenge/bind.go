@@ -177,15 +177,13 @@ func (s *step) bindKey(ctx context.Context, a Answer) (Result, error) {
 }
 
 // appName tells one app of the person's from the next, until the person calls
-// it something. A new phone takes over the name of the old one.
+// it something. It is not what the app in whose place it comes was called: that
+// may have been the old phone.
 func (s *step) appName() string {
 	const first = "Authenticator"
 	taken := make(map[string]bool)
 	for _, c := range s.account.Credentials {
-		if c.ID == s.record.Instead {
-			return c.Name
-		}
-		taken[c.Name] = true
+		taken[c.Name] = c.ID != s.record.Instead || taken[c.Name]
 	}
 	name := first
 	for n := 2; taken[name]; n++ {
