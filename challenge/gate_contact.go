@@ -8,16 +8,8 @@ import (
 	"github.com/stepgate/stepgate/templates"
 )
 
-// onFile takes a code that was sent to a contact on file, whether that is a
-// factor or not: at the gate before a first binding, and to see who files a
-// request.
-type onFile struct {
-	sentWay
-	why string
-}
-
-// onFile is the contact of this kind, or the first that can be reached; nil if
-// there is none.
+// onFile is the way by the contact of this kind, or by the first that can be
+// reached; nil if there is none.
 func (s *step) onFile(kind, why string) way {
 	reach := s.reachable()
 	if len(reach) == 0 {
@@ -29,7 +21,7 @@ func (s *step) onFile(kind, why string) way {
 			use = c
 		}
 	}
-	return onFile{sentWay{s, use.Kind, use}, why}
+	return sentWay{s, why, use}
 }
 
 // reachable are the contacts to which something can be sent.
@@ -50,24 +42,6 @@ func (s *step) contactWays(but identity.Factor) (ways []templates.FactorWay) {
 		}
 	}
 	return ways
-}
-
-func (w onFile) page(_ context.Context, m templates.Message) (templates.View, error) {
-	masked, err := w.Book.Mask(w.contact)
-	return w.sentPage(w.why, w.factor, masked, m, w.contactWays(w.factor)), err
-}
-
-func (w onFile) send(ctx context.Context) (templates.Message, error) {
-	to, err := w.Book.Open(w.contact)
-	if err != nil {
-		return templates.Message{}, err
-	}
-	return w.post(ctx, letter{why: w.why, factor: w.factor, contact: w.contact.ID, to: to})
-}
-
-func (w onFile) check(_ context.Context, a Answer) (verdict, error) {
-	_, v := w.checkSent(w.why, w.factor, w.contact.ID, a.Code)
-	return v, nil
 }
 
 // gatePage asks for a code to a contact on file.

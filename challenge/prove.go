@@ -97,18 +97,25 @@ func (s *step) prove(ctx context.Context, a Answer, w way) (Result, error) {
 		}
 		return s.ask(ctx, w, m)
 	}
-	if over, err := s.attempt(ctx, codeAttempts); over != nil || err != nil {
+	v, over, err := s.try(ctx, a, w)
+	if over != nil || err != nil {
 		return deref(over), err
 	}
-	var err error
-	if s.balance, err = s.Budgets.Charge(ctx, s.budgetKey(), budget, s.now); err != nil {
-		return Result{}, err
-	}
-	v, err := w.check(ctx, a)
-	if err != nil {
-		return Result{}, err
-	}
 	return s.conclude(ctx, a, w, v)
+}
+
+// try compares what is to prove a person, after it was paid for: by the
+// challenge, and by the subject over all challenges. over is the result when
+// the challenge has no attempt left.
+func (s *step) try(ctx context.Context, a Answer, w way) (v verdict, over *Result, err error) {
+	if over, err = s.attempt(ctx, codeAttempts); over != nil || err != nil {
+		return v, over, err
+	}
+	if s.balance, err = s.Budgets.Charge(ctx, s.budgetKey(), budget, s.now); err != nil {
+		return v, nil, err
+	}
+	v, err = w.check(ctx, a)
+	return v, nil, err
 }
 
 // sendBy sends a code, unless the person may not try one.

@@ -48,16 +48,9 @@ func (s *step) stuck(ctx context.Context, a Answer) (Result, error) {
 
 // checked files for a person who has typed what was sent.
 func (s *step) checked(ctx context.Context, w way, a Answer) (Result, error) {
-	if over, err := s.attempt(ctx, codeAttempts); over != nil || err != nil {
+	v, over, err := s.try(ctx, a, w)
+	if over != nil || err != nil {
 		return deref(over), err
-	}
-	var err error
-	if s.balance, err = s.Budgets.Charge(ctx, s.budgetKey(), budget, s.now); err != nil {
-		return Result{}, err
-	}
-	v, err := w.check(ctx, a)
-	if err != nil {
-		return Result{}, err
 	}
 	if !v.right || !s.balance.Allowed {
 		v.right = false

@@ -177,24 +177,30 @@ func (s *step) spendSent(ctx context.Context, why string, w waiting) error {
 	return err
 }
 
-// sentWay takes a code that was sent to a contact which is a factor.
+// sentWay takes a code that was sent to a contact on file: one that is a
+// factor, or, at the gate before a first binding and to see who files a
+// request, any.
 type sentWay struct {
 	*step
-	factor  identity.Factor
+	why     string
 	contact accounts.Contact
 }
 
 func (s *step) sentWay(f identity.Factor) way {
 	contact, _ := s.account.Contact(f)
-	return sentWay{s, f, contact}
+	return sentWay{s, whyPass, contact}
 }
 
-func (w sentWay) name() string                          { return string(w.factor) }
+func (w sentWay) name() string                          { return string(w.contact.Kind) }
 func (sentWay) read(a Answer) (templates.Message, bool) { return readSent(a) }
 
 func (w sentWay) page(_ context.Context, m templates.Message) (templates.View, error) {
+	others := w.contactWays(w.contact.Kind)
+	if w.why == whyPass {
+		others = w.ways(w.name())
+	}
 	masked, err := w.Book.Mask(w.contact)
-	return w.sentPage(whyPass, w.factor, masked, m, w.ways(w.name())), err
+	return w.sentPage(w.why, w.contact.Kind, masked, m, others), err
 }
 
 func (w sentWay) send(ctx context.Context) (templates.Message, error) {
@@ -202,11 +208,14 @@ func (w sentWay) send(ctx context.Context) (templates.Message, error) {
 	if err != nil {
 		return templates.Message{}, err
 	}
-	return w.post(ctx, letter{why: whyPass, factor: w.factor, contact: w.contact.ID, to: to})
+	return w.post(ctx, letter{why: w.why, factor: w.contact.Kind, contact: w.contact.ID, to: to})
 }
 
 func (w sentWay) check(_ context.Context, a Answer) (verdict, error) {
-	_, v := w.checkSent(whyPass, w.factor, w.contact.ID, a.Code)
+	_, v := w.checkSent(w.why, w.contact.Kind, w.contact.ID, a.Code)
+	if w.why != whyPass { // no factor is used
+		return v, nil
+	}
 	for _, c := range w.held {
 		if c.ID == w.contact.ID {
 			v.strength = c.Strength

@@ -60,7 +60,7 @@ func TestSentCodeIsForOneThing(t *testing.T) {
 	newest := r.post.code(herNumber)
 	for what, code := range map[string]string{"the one before": old, "of another browser": elsewhere, "of somebody else": bobs} {
 		if code == newest {
-			t.Skip("two codes are the same by chance")
+			continue // once in a million times it is the right one by chance
 		}
 		if a := alice.does("sms", "code="+code); a.StatusCode == http.StatusSeeOther {
 			t.Fatalf("%s passes", what)
